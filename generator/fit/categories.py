@@ -50,6 +50,8 @@ class FittedKind:
     """The members, then records of the same silhouette in the same first category, then in the whole shop."""
     leaf: tuple[Family, ...]
     """All records of the leaf."""
+    named: tuple[Family, ...]
+    """The records of the whole shop that name its silhouette themselves, also those counted under another one."""
     weight: float
     """Its part of the leaf's designs; a number of records, or a part of them in proportion to others."""
     fixed: tuple[str | None, str | None] = (None, None)
@@ -113,7 +115,8 @@ def select_leaves(families: Sequence[Family], options: FitOptions) -> tuple[list
             "edit `kinds`",
         ),
     ]
-    return _build_leaves(kinded, leaf_weights, kind_weights, guessed, options.min_support), remarks
+    named = {kind: tuple(each) for kind, each in group_by(kept, lambda member: member.kind).items()}
+    return _build_leaves(kinded, leaf_weights, kind_weights, guessed, named, options.min_support), remarks
 
 
 def _list_undrawn(members: Iterable[Family]) -> str:
@@ -456,6 +459,7 @@ def _build_leaves(
     leaf_weights: Mapping[CategoryPath, float],
     kind_weights: Mapping[tuple[CategoryPath, str], float],
     guessed: set[CategoryPath],
+    named: Mapping[str | None, tuple[Family, ...]],
     min_support: int,
 ) -> list[FittedLeaf]:
     """Build the leaves with their kinds, the largest kind first; a kind may have no record, only a weight."""
@@ -472,7 +476,15 @@ def _build_leaves(
             if where == path:
                 own = tuple(by_kind.get((path, kind), ()))
                 levels = (own, same_first.get((path[0], kind), ()), anywhere.get(kind, ()))
-                whole = FittedKind(path=path, silhouette=kind, members=own, levels=levels, leaf=inside, weight=part)
+                whole = FittedKind(
+                    path=path,
+                    silhouette=kind,
+                    members=own,
+                    levels=levels,
+                    leaf=inside,
+                    named=named.get(kind, ()),
+                    weight=part,
+                )
                 kinds += _split_by_type_words(whole, min_support)
         if kinds:
             leaves.append(

@@ -38,6 +38,7 @@ from generator.fit.categories import FittedKind, FittedLeaf, Remark, count_rows,
 from generator.fit.families import Family, count_families, read_families
 from generator.fit.prices import (
     KindPrice,
+    compare_with_usual,
     count_percents,
     find_price_bounds,
     fit_discounts,
@@ -199,7 +200,7 @@ def build_fit(
         remarks.append(
             Remark(f"have a rare value of {name}: it takes a common one", kept[-1].num_rare_rows, "--min-support")
         )
-    builder = _Builder(options, slots, kept, titles, market, members, usual_rate(currency))
+    builder = _Builder(options, slots, kept, titles, market, kinds, usual_rate(currency))
     categories, notes = builder.build_categories(leaves)
     document: Document = {
         "name": options.name,
@@ -259,12 +260,13 @@ class _Builder:
         kept: Sequence[KeptColumn],
         titles: Titles,
         market: str,
-        members: Sequence[Family],
+        kinds: Sequence[FittedKind],
         usd_rate: float,
     ) -> None:
         self.options, self.titles, self.market = options, titles, market
         self.slots = {slot.name: slot for slot in (*slots, *(each.slot for each in kept))}
         self.kept = [each.slot.name for each in kept]
+        members = [member for kind in kinds for member in kind.members]
         self.members, self.usd_rate = members, usd_rate
         self.counters = {name: make_counters(slot, options.min_support) for name, slot in self.slots.items()}
         self.percents = count_percents(options.min_support)
@@ -272,6 +274,7 @@ class _Builder:
         self.colourways = _fit_colourways(members, self.longest)
         self.discounts = fit_discounts([members], self.percents)
         self.bounds = find_price_bounds(members, options.min_support)
+        self.scales = compare_with_usual(kinds, options.min_support)
         self.used: dict[str, Counter[str]] = {name: Counter() for name in self.slots}
 
     def build_categories(self, leaves: Sequence[FittedLeaf]) -> tuple[list[Document], dict[str, str]]:
@@ -338,7 +341,7 @@ class _Builder:
             }
             for slot in ("material", "pattern")
         }
-        price = fit_kind_price(kind, words, self.bounds, self.options.min_support)
+        price = fit_kind_price(kind, words, self.bounds, self.scales, self.options.min_support)
         for name, own in weights.items():
             self.used[name].update(own.keys())
         levels = (kind.members, kind.leaf, *kind.levels[1:], self.members)
@@ -354,9 +357,10 @@ class _Builder:
 
     def _describe_price(self, price: KindPrice, weights: Mapping[str, Mapping[str, float]]) -> Document:
         document = dict(price.document)
-        if price.source == "toile":
+        if "median" in document:
+            rate = self.usd_rate if price.source == "toile" else 1.0
             low, high = self.options.price_range or (0.0, math.inf)
-            document["median"] = round(min(max(document["median"] * self.usd_rate, low), high), 2)
+            document["median"] = round(min(max(document["median"] * rate, low), high), 2)
         factors: Document = {}
         for slot in ("material", "pattern"):
             own = {v: price.factors.get((slot, rendered_word(slot, v)), 1.0) for v in weights[slot]}

@@ -32,6 +32,8 @@ _LEAST_PER_STEP = 4
 _SHRINK = 6.0
 """A kind's own variance, or a factor, and the average one have equal weight at this many families."""
 _USUAL_SPREAD = 0.25
+_DEPTHS = (2, 1, 0)
+"""Names of a category's path that say a part of the shop: parent, first category, the whole shop."""
 _FEW_SPREAD = 0.1
 """The spread to which that of few prices is shrunk."""
 _FACTOR_RANGE = (0.4, 2.5)
@@ -78,7 +80,7 @@ class KindPrice:
     factors: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """(attribute, word of the renderer) -> factor on the price."""
     source: str
-    """`own`, or whose records it was fitted to."""
+    """`own`, or whose records it was fitted to; `toile` for its usual price in dollars, if the shop has no prices."""
 
 
 def find_price_bounds(members: Sequence[Family], min_support: int) -> tuple[float, float]:
@@ -94,24 +96,57 @@ def find_price_bounds(members: Sequence[Family], min_support: int) -> tuple[floa
     return 2 * sum(low) / min_support - low[-1], 2 * sum(high) / min_support - high[0]
 
 
+def compare_with_usual(kinds: Sequence[FittedKind], min_support: int) -> dict[tuple[str, ...], float]:
+    """Compare prices with toile's usual ones: parent, first category and () -> log of the price to the usual dollars.
+
+    It is the mean of the k families in the middle, of those kinds that k families with a price support; of all kinds
+    only where no kind is supported. A part of the shop with fewer families is left out.
+    """
+    priced = [(kind, [member for member in kind.members if member.full_price]) for kind in kinds]
+    supported = [each for each in priced if count_families(each[1]) >= min_support]
+    ratios: dict[tuple[str, ...], dict[object, float]] = defaultdict(dict)
+    for kind, members in supported or priced:
+        usual = math.log(RECORDS[kind.silhouette].usual_usd)
+        for member in members:
+            for depth in _DEPTHS:
+                ratio = math.log(member.full_price or 1.0) - usual
+                ratios[kind.path[:depth]].setdefault(member.name or id(member), ratio)
+    found = {}
+    for part, by_family in ratios.items():
+        first = (len(by_family) - min_support) // 2
+        if first >= 0:
+            found[part] = sum(sorted(by_family.values())[first : first + min_support]) / min_support
+    return found
+
+
 def fit_kind_price(
-    kind: FittedKind, slots_of: Mapping[str, Mapping[int, str]], bounds: tuple[float, float], min_support: int
+    kind: FittedKind,
+    slots_of: Mapping[str, Mapping[int, str]],
+    bounds: tuple[float, float],
+    scales: Mapping[tuple[str, ...], float],
+    min_support: int,
 ) -> KindPrice:
     """Fit the price of a kind to its own records, or to the next level with enough families that have a price.
 
     `slots_of` is attribute -> id of a record -> the renderer's word, for the attributes that may set the price;
-    `bounds` are those of the shop's log prices.
+    `bounds` are those of the shop's log prices. Where no level with products of the kind has enough families, toile's
+    usual price is scaled to the shop's prices by `scales`, those of `compare_with_usual`.
     """
     sources = (
         ("own", kind.members),
         ("its type", kind.levels[1]),
         ("its leaf", kind.leaf),
         ("its type", kind.levels[2]),
+        ("its type", kind.named),
     )
     priced_by = ((source, [member for member in members if member.full_price]) for source, members in sources)
     found = next((each for each in priced_by if count_families(each[1]) >= min_support), None)
     if found is None:
-        return KindPrice(document=_usual_price(kind), source="toile")
+        usual = RECORDS[kind.silhouette].usual_usd
+        scale = next((scales[kind.path[:depth]] for depth in _DEPTHS if kind.path[:depth] in scales), None)
+        price = usual if scale is None else math.exp(np.clip(math.log(usual) + scale, *bounds))
+        document: Document = {"median": _round_price(price), "spread": _USUAL_SPREAD}
+        return KindPrice(document=document, source="toile" if scale is None else "the shop")
     source, priced = found
     log_price = np.array([math.log(member.full_price or 1.0) for member in priced])
     weights = np.array([float(member.num_colourways) for member in priced])
@@ -307,10 +342,6 @@ def _anova_p_value(samples: Sequence[Floats]) -> float:
         return 1.0
     ratio = (between / (groups - 1)) / max(within / (num - groups), 1e-12)
     return float(fdtrc(groups - 1, num - groups, ratio))
-
-
-def _usual_price(kind: FittedKind) -> Document:
-    return {"median": _round_price(RECORDS[kind.silhouette].usual_usd), "spread": _USUAL_SPREAD}
 
 
 def usual_rate(currency: str) -> float:

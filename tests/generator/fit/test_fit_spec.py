@@ -45,6 +45,7 @@ from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.markets import NOUNS
 from schemas.product import Product, read
+from schemas.silhouettes import RECORDS
 from schemas.validation import list_presets, load
 from tests.helpers import fit_table
 from tests.helpers.shard_fixture import write_shards as write_shard_folder
@@ -473,6 +474,55 @@ def test_price_points_come_out(prices: list[float], currency: str, tmp_path: Pat
     wanted = {round(price, 2) for price in prices}
     assert np.mean([price in wanted for price in made]) > 0.6
     assert wanted <= set(made)
+
+
+def write_expensive(place: Path, level: float, currency: str, dresses: Sequence[tuple[str, float | None]]) -> Path:
+    """Write twelve designs each of four kinds at `level` times toile's usual prices; `dresses` are (area, price)s."""
+    sold = [
+        (area, word, level * RECORDS[kind].usual_usd * (0.85 + number / 40))
+        for area, word, kind in (
+            ("WOMAN", "Shirt", "shirt"), ("WOMAN", "Coat", "coat"), ("WOMAN", "Sweater", "sweater"),
+            ("MAN", "Belt", "belt"),
+        )
+        for number in range(12)
+    ]  # fmt: skip
+    given = [*sold, *((first, "Dress", price) for first, price in dresses)]
+    given += [("WOMAN", "Belt", level * 50.0)] * 3
+    rows = [
+        replace(row, title=word, family=f"f{number}", category1_code=first, category3_code=f"{word.upper()}S",
+                full_price=price, price=price, currency_code=currency, inferable=True)
+        for number, (row, (first, word, price)) in enumerate(
+            zip(fit_table.sample_rows(len(given), 3, repeat=0.0, paths=fit_table.PATHS[:1]), given, strict=True)
+        )
+    ]  # fmt: skip
+    return fit_table.write_folder(place, rows, currency=currency)
+
+
+def dress_prices(place: Path) -> list[Any]:
+    spec = as_spec(fit(place, FitOptions()), place.with_suffix(".yaml"))
+    found = [kind.price for kind in list_kinds(spec) if kind.silhouette == "dress"]
+    assert found
+    return found
+
+
+@pytest.mark.parametrize(("level", "currency"), [(20.0, "USD"), (0.2, "EUR"), (3000.0, "JPY")])
+def test_rare_kind_costs_what_the_level_of_the_shop_implies(level: float, currency: str, tmp_path: Path) -> None:
+    """Three of eight dresses have a price: no dress decides the price of dresses."""
+    usual = level * RECORDS["dress"].usual_usd
+    prices = []
+    for number, rare in enumerate((usual, usual * 1.5, usual * 40, usual / 40)):
+        dresses = [("WOMAN", usual), ("WOMAN", usual), ("WOMAN", rare), *[("WOMAN", None)] * 5]
+        prices.append(dress_prices(write_expensive(tmp_path / f"{number}", level, currency, dresses)))
+    assert all(each == prices[0] for each in prices)
+    assert all(0.5 < (price.median or 0.0) / usual < 2 for price in prices[0])
+
+
+def test_rare_leaves_of_several_parents_have_the_price_of_their_kind(tmp_path: Path) -> None:
+    """Five dresses in all: their leaf shares the records of rare leaves with belts, and keeps fewer than k of them."""
+    price = 60 * RECORDS["dress"].usual_usd
+    dresses = [*[("WOMAN", price)] * 3, *[("KIDS", price * 0.8)] * 2]
+    for found in dress_prices(write_expensive(tmp_path / "rows", 20.0, "USD", dresses)):
+        assert 0.75 < found.quantiles[1] / price < 1.05
 
 
 def test_table_without_prices_is_said(tmp_path: Path) -> None:
