@@ -57,7 +57,7 @@ from schemas.manifest import versions
 from schemas.training import TrainingSpec
 
 BUDGET_SECONDS = 520.0
-"""No step is begun later than this after the start of a call."""
+"""No step starts later than this after the start of a call."""
 STEP_LIMIT_SECONDS = 240.0
 NUM_ROWS = 4
 NUM_STEPS = 4
@@ -414,7 +414,7 @@ def run_all(out: Path, rehearse: bool, device: str, budget: float) -> dict[str, 
         if name in document["steps"]:
             continue
         if time.monotonic() - began > budget:
-            print(f"{name}: not begun, the time is up; the same command continues", file=sys.stderr)
+            print(f"{name}: not started, the time is up; the same command continues", file=sys.stderr)
             break
         document["steps"][name] = found = run_step(name, arguments, out)
         path.write_text(json.dumps(document, indent=1) + "\n")
@@ -438,7 +438,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for gpu_check.json, continued if it is there")
     parser.add_argument("--rehearse", action="store_true", help="on the CPU with small models")
     parser.add_argument("--only", help="one step, in this process")
-    parser.add_argument("--budget", type=float, default=BUDGET_SECONDS, help="seconds after which no step is begun")
+    parser.add_argument("--budget", type=float, default=BUDGET_SECONDS, help="seconds after which no step starts")
     options = parser.parse_args()
     device = "cpu" if options.rehearse else "cuda"
     if device == "cuda" and not torch.cuda.is_available():

@@ -89,7 +89,7 @@ _LEAST_CELLS, _LEAST_SHOWN = 12, 4
 _LEAST_PER_GROUP = 4.0
 """Families of a price group in a usual group of leaves, times the epsilon of the table."""
 _LEAST_PER_LEAF = 15.0
-"""The same for all prices: groups of leaves that have fewer are not told apart by price."""
+"""The same for all prices: groups of leaves that have fewer share their prices."""
 _RECURRING = 4
 """So many times as much where few names recur under many parents: then prices follow the names."""
 _LEAF_PART = 1 / 3
