@@ -27,7 +27,8 @@ from scipy import ndimage
 EDGE = 64
 """Edge in pixels of the squares whose detail is compared."""
 COPY = 0.955
-"""Similarity from which two images are one photograph. Copies have 0.96 and more, look-alikes 0.93 and less."""
+"""Similarity from which two images are one photograph. Copies have 0.96 and more, nearly all look-alikes 0.93
+and less."""
 FAINT_COPY = 0.75
 """Correlation of the faint detail, inside the outlines, that a copy has as well. Two plain garments of one cut and
 colour can have the same outline: their similarity reaches 0.967, that of their faint detail 0.62 to 0.74. Of copies
