@@ -29,10 +29,10 @@ EDGE = 64
 COPY = 0.955
 """Similarity from which two images are one photograph. Copies have 0.96 and more, nearly all look-alikes 0.93
 and less."""
-FAINT_COPY = 0.75
+FAINT_COPY = 0.67
 """Correlation of the faint detail, inside the outlines, that a copy has as well. Two plain garments of one cut and
-colour can have the same outline: their similarity reaches 0.967, that of their faint detail 0.62 to 0.74. Of copies
-re-saved at JPEG quality 30 to 90 and cropped by up to 10 % a side, 1 to 5 % have less."""
+colour can have the same outline: their similarity reaches 0.967, that of their faint detail 0.62. A few copies of plain
+garments that were cropped and compressed strongly have less."""
 _FAINT_LEVEL = 1.0
 """Largest level that counts as faint."""
 _FEWEST_FAINT = 30
