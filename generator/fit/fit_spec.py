@@ -46,7 +46,7 @@ from generator.fit.prices import (
     infer_price_bands,
     usual_rate,
 )
-from generator.fit.private import Synthesis, load_opendp, synthesize
+from generator.fit.private import WIDE_RANGE, Synthesis, load_opendp, synthesize
 from generator.fit.title_templates import (
     SLOTS,
     WORD_SLOTS,
@@ -274,6 +274,9 @@ class _Builder:
         self.colourways = _fit_colourways(members, self.longest)
         self.discounts = fit_discounts([members], self.percents)
         self.bounds = find_price_bounds(members, options.min_support)
+        if options.epsilon is not None:  # prices outside are noise, and no spec has higher ones than the widest range
+            low, high = map(math.log, options.price_range or WIDE_RANGE)
+            self.bounds = max(self.bounds[0], low), min(self.bounds[1], high)
         self.scales = compare_with_usual(kinds, options.min_support)
         self.used: dict[str, Counter[str]] = {name: Counter() for name in self.slots}
 
