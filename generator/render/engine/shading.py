@@ -51,7 +51,7 @@ def slope_between(before: np.float32, here: np.float32, after: np.float32) -> fl
     fall, rise = here - before, after - here
     if abs(rise - fall) > JUMP:
         less = float(rise if abs(rise) < abs(fall) else fall)
-        return less if abs(less) < 2 * JUMP else 0.0
+        return 0.4 * less if abs(less) < 2 * JUMP else 0.0
     return float(0.5 * (rise + fall))
 
 

@@ -211,17 +211,19 @@ def add_strap(
     body.add(grid, cloth, back=back, shade=shade, part="strap", back_part="strap")
 
 
-def band_path(last: Last, start: float, end: float, lean: float, number: int = 17) -> tuple[Points, Points, Points]:
+def band_path(
+    last: Last, start: float, end: float, lean: float, number: int = 17, out: float = 0.0
+) -> tuple[Points, Points, Points]:
     """Return path, outward direction and width direction of a band from the inner to the outer edge of the sole."""
     angle = np.linspace(0, np.pi, number)
     share = angle / np.pi
     f = start + (end - start) * share + lean * np.sin(angle)
-    return band_along(last, f, angle)
+    return band_along(last, f, angle, out)
 
 
-def band_along(last: Last, f: Float64Array, angle: Float64Array) -> tuple[Points, Points, Points]:
+def band_along(last: Last, f: Float64Array, angle: Float64Array, lift: float = 0.0) -> tuple[Points, Points, Points]:
     """Return path, outward direction and width direction (towards the toe) of a band over the foot."""
-    path = last.over(f, angle)
+    path = last.over(f, angle, lift)
     ahead = last.over(np.clip(f + 0.02, 0, 1), angle) - last.over(np.clip(f - 0.02, 0, 1), angle)
     along = np.gradient(path, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True) + 1e-9

@@ -199,3 +199,57 @@ def _add_ankle_strap(
         add_strap(body, strip[order], outward, width, across=ahead, thick=0.006)
     k = 9 + (5 if last.place.side > 0 else -5)
     return [(path[k : k + 1] + 0.006 * out[k : k + 1], 0.85 * width, "buckle")]
+
+
+@register_silhouette("slide")
+def draw_slide(scene: Scene) -> None:
+    """Draw slides: one broad padded band over a thick moulded foot bed, with stripes, a patch or a raised border."""
+    d = scene.design
+    body, places = place_sandals(scene)
+    thick, broad = d.uniform("thick", 0.045, 0.075), d.uniform("broad", 1.0, 1.08)
+    width, front = d.uniform("band", 0.20, 0.29), d.uniform("front", 0.64, 0.70)
+    bed, side = d.choice("moulded", (("self", "self"), ("self", "self"), ("dark", "dark"), ("lining", "sole")))
+    mark = d.choice("mark", ("stripes", "patch", "border", "none"))
+    second = d.choice("second", ("lace", "cord", "trim"))
+    lasts = []
+    for place in places:
+        last = Last(broad=broad, thick=thick, spring=0.020, place=place)
+        lasts.append(last)
+        add_wall(body, last, side, 0.016, -last.thick, grow=0.008, flare=0.02)
+        add_bed(body, last, bed, cup=0.016, grow=0.008)
+        path, out, across = band_path(last, front + 0.02, front - 0.02, 0.02, out=0.010)
+        add_strap(body, path, out, width, across=across, back="lining", thick=0.018)
+        marked = {"stripes": (-0.24, 0.0, 0.24), "border": (-0.42, 0.42), "none": (), "patch": ()}[mark]
+        for share in marked:
+            line = path + share * width * across + 0.0155 * out
+            add_strap(body, line, out, 0.10 * width, second, across=across, thick=0.004)
+        if mark == "patch":
+            middle = slice(6, 11)
+            line = path[middle] + 0.016 * out[middle]
+            add_strap(body, line, out[middle], 0.5 * width, second, across=across[middle], thick=0.004)
+    finish_sandals(scene, body, lasts)
+
+
+@register_silhouette("flip-flop")
+def draw_flip_flop(scene: Scene) -> None:
+    """Draw flip-flops: a flat sole in layers, and two straps from a post between the toes to the sides."""
+    d = scene.design
+    body, places = place_sandals(scene)
+    thick, broad = d.uniform("thick", 0.026, 0.048), d.uniform("broad", 1.0, 1.10)
+    width, back = d.uniform("strap", 0.034, 0.062), d.uniform("back", 0.44, 0.54)
+    straps, side = d.choice("straps", ("self", "self", "dark", "lace")), d.choice("side", ("self", "dark", "sole"))
+    lasts = []
+    for place in places:
+        last = Last(broad=broad, thick=thick, spring=0.010, place=place)
+        lasts.append(last)
+        add_wall(body, last, "self", 0.003, -0.55 * thick, grow=0.004)
+        add_wall(body, last, side, -0.55 * thick, -thick, grow=0.005)
+        add_bed(body, last, "main", cup=0.003, grow=0.004)
+        share = np.linspace(0, 1, 13)
+        for edge in (0.02, math.pi - 0.02):
+            f = 0.83 + (back - 0.83) * share
+            angle = 0.5 * math.pi - 0.10 + (edge - 0.5 * math.pi + 0.10) * share**1.5
+            path, out, across = _strip(last, f, angle, 0.85 * np.minimum(1.0, 0.1 + 4.0 * share))
+            wide = width * (0.45 + 0.55 * np.minimum(1, 2.2 * share))
+            add_strap(body, path, out, wide, straps, across=across, back=straps, thick=0.010)
+    finish_sandals(scene, body, lasts)
