@@ -48,11 +48,13 @@ def accumulate_surface(
 @njit_cached
 def slope_between(before: np.float32, here: np.float32, after: np.float32) -> float:
     """Return the slope of a height field at the middle of three pixels; beside a nearer part, that away from it."""
-    fall, rise = here - before, after - here
-    if abs(rise - fall) > JUMP:
-        less = float(rise if abs(rise) < abs(fall) else fall)
-        return 0.4 * less if abs(less) < 2 * JUMP else 0.0
-    return float(0.5 * (rise + fall))
+    fall, rise = float(here - before), float(after - here)
+    edge = min(max(abs(rise - fall) / JUMP - 0.7, 0.0), 1.0)
+    if edge == 0:
+        return 0.5 * (rise + fall)
+    less = rise if abs(rise) < abs(fall) else fall
+    beside = 0.4 * less * min(1.0, 2 * JUMP / (abs(less) + 1e-6))
+    return 0.5 * (rise + fall) * (1 - edge) + beside * edge
 
 
 @njit_cached
