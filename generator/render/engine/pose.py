@@ -31,6 +31,8 @@ class Pose:
     """Additional rotation of the left and the right sleeve, in radians."""
     stride: float = 0.0
     """How far each foot of a pair of trousers is moved outwards, in units."""
+    slack: float = 0.35
+    """How unevenly cloth falls: 0 symmetric, 1 as people lay it out."""
     pairs: float = 0.45
     """Share of the shots in profile that show both shoes."""
     yaw: float = 0.0
@@ -69,7 +71,13 @@ def sample_pose(photo: str, shot: Variation, presentation: str = "flat") -> Pose
     spread = shot.uniform("spread", 0.02, 1.0)
     swings = shot.uniform("swing left", -0.10, 0.16), shot.uniform("swing right", -0.10, 0.16)
     return Pose(
-        spread=spread, swings=swings, stride=shot.uniform("stride", -0.035, 0.055), pairs=0.95, room=ROOM, folded=folded
+        spread=spread,
+        swings=swings,
+        stride=shot.uniform("stride", -0.035, 0.055),
+        slack=shot.uniform("slack", 0.5, 1.6),
+        pairs=0.95,
+        room=ROOM,
+        folded=folded,
     )
 
 
