@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from generator.render.clothes.collars import draw_inside_back, round_neck, v_neck
 from generator.render.clothes.folds import body_folds
 from generator.render.clothes.fronts import draw_waist_belt, placket_side
@@ -21,11 +19,14 @@ from generator.render.clothes.garment import (
 )
 from generator.render.clothes.skirts import (
     Hem,
+    Tier,
     draw_hem_band,
     draw_tier_seams,
     falling_outline,
     gathers,
     sample_hem,
+    tier_folds,
+    tiers_of,
 )
 from generator.render.engine.curves import Curve, Point, mirrored_outline, on_side, ribbon
 from generator.render.engine.fittings import draw_button
@@ -108,7 +109,7 @@ def draw_dress(scene: Scene) -> None:
             angle=0.25,
             fullness=d.uniform("fullness", 1.0, 1.30),
         )
-    measures = place_garment(scene, measures, 1.06, sleeve=sleeve_measures)
+    measures = place_garment(scene, measures, 1.30, sleeve=sleeve_measures)
     flutes = Flutes(
         measures.waist_at + (0.04 if style == "shift" else 0.0),
         measures.length,
@@ -130,7 +131,7 @@ def draw_dress(scene: Scene) -> None:
     draw_near_sleeve(scene)
     _draw_bodice(scene, measures, neckline, hem, sleeved=bool(sleeve_measures), pointed=pointed)
     if style == "tiered":
-        _draw_tiers(scene, measures, hem)
+        draw_tier_seams(scene, _tiers(scene, measures, hem))
     for each in arms:
         draw_cuff(scene, each, 0.018 if sleeve == "short" else 0.030)
     _draw_edges(scene, measures, neckline, hem, bare=bare)
@@ -187,6 +188,8 @@ def _draw_front(
     folds: list[Fold] = [*body_folds(scene, measures)[:8], hem.flutes]
     if style in ("full", "tiered", "empire") or (style == "a-line" and scene.design.chance("gathered", 0.4)):
         folds += gathers(scene, "waist gathers", measures.waist, measures.waist_at, 0.20)
+    if style == "tiered":
+        folds += tier_folds(scene, _tiers(scene, measures, hem))
     if style != "shift" and scene.design.chance("gathered bodice", 0.35):
         folds += gathers(scene, "bodice gathers", measures.waist, measures.waist_at, -0.08, fan=1.05)
     scene.add_panel(
@@ -281,17 +284,9 @@ def _draw_bodice(
             scene.add_seam(on_side(line, each), dark=0.22, width=0.0035)
 
 
-def _draw_tiers(scene: Scene, measures: GarmentMeasures, hem: Hem) -> None:
-    """Draw gathered seams across the skirt."""
-    count = scene.design.choice("tiers", (1, 2, 2))
-    side = _skirt_side(measures, "tiered")
-    rows = []
-    for i in range(1, count + 1):
-        share = i / (count + 1)
-        y = measures.waist_at + share * (measures.length - measures.waist_at)
-        x = float(np.interp(y, [py for _, py in side], [px for px, _ in side]))
-        rows.append((x, y, share * hem.dip))
-    draw_tier_seams(scene, "tiers", rows)
+def _tiers(scene: Scene, measures: GarmentMeasures, hem: Hem) -> list[Tier]:
+    shares = scene.design.choice("tiers", ((0.5,), (0.34, 0.67), (0.30, 0.64)))
+    return tiers_of(_skirt_side(measures, "tiered"), shares, hem)
 
 
 def _draw_edges(scene: Scene, measures: GarmentMeasures, neckline: Curve, hem: Hem, *, bare: bool) -> None:

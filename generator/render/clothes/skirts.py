@@ -11,7 +11,7 @@ import numpy as np
 
 from generator.render.clothes.fronts import draw_patch_pocket_of, placket_side
 from generator.render.clothes.garment import LENGTHS, child_zoom, draw_stitches, straight_outline
-from generator.render.clothes.turned import turn_garment
+from generator.render.clothes.turned import HIP_WRAP, turn_garment
 from generator.render.engine.curves import (
     Curve,
     Outline,
@@ -107,23 +107,37 @@ def gathers(scene: Scene, name: str, half: float, top: float, reach: float, *, f
     return list(folds)
 
 
-def draw_tier_seams(scene: Scene, name: str, rows: Sequence[tuple[float, float, float]]) -> None:
-    """Draw gathered seams across falling cloth; a row is half its width, its height at the sides, and its dip."""
-    rng = scene.shot.generator(name)
-    for half, y, dip in rows:
-        line: Curve = [
-            (-half, y),
-            (-0.5 * half, y + 0.75 * dip),
-            (0.0, y + dip),
-            (0.5 * half, y + 0.75 * dip),
-            (half, y),
-        ]
-        scene.add_seam(line, dark=0.42, width=0.006, depth=0.006)
-        for j in range(13):
-            x = (-0.94 + 1.88 * (j + rng.uniform(0.2, 0.8)) / 13) * half
-            start = y + dip * (1 - (x / half) ** 2)
-            down = (1.03 * x, start + rng.uniform(0.024, 0.060))
-            scene.add_seam([(x, start + 0.006), down], dark=0.16, width=0.005, depth=0.0035)
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A gathered seam across falling cloth: half its width, its height at the sides, and its dip."""
+
+    half: float
+    y: float
+    dip: float
+
+
+def tiers_of(side: Curve, shares: Sequence[float], hem: Hem) -> list[Tier]:
+    """Return tiers at shares of the way down the right `side` of falling cloth."""
+    top, heights = side[0][1], [y for _, y in side]
+    rows = [top + share * (side[-1][1] - top) for share in shares]
+    widths = np.interp(rows, heights, [x for x, _ in side]).tolist()
+    return [Tier(half, y, share * hem.dip) for half, y, share in zip(widths, rows, shares, strict=True)]
+
+
+def tier_folds(scene: Scene, tiers: Sequence[Tier]) -> list[Fold]:
+    """Return the gathers below the seams of tiers."""
+    folds: list[Fold] = []
+    for i, tier in enumerate(tiers):
+        folds += gathers(scene, f"tier {i}", 0.97 * tier.half, tier.y + 0.7 * tier.dip, 0.11, fan=1.04)
+    return folds
+
+
+def draw_tier_seams(scene: Scene, tiers: Sequence[Tier]) -> None:
+    """Draw the seams of tiers."""
+    for tier in tiers:
+        half, y, dip = tier.half, tier.y, tier.dip
+        middle = [(-0.5 * half, y + 0.75 * dip), (0.0, y + dip), (0.5 * half, y + 0.75 * dip)]
+        scene.add_seam([(-half, y), *middle, (half, y)], dark=0.28, width=0.005, depth=0.005)
 
 
 def draw_hem_band(scene: Scene, hem: Hem, depth: float, cloth: str, up: float = 0.0) -> None:
@@ -149,13 +163,15 @@ class SkirtMeasures:
 
 
 SKIRT_STYLES = {
-    "slim": ("pencil", "pencil", "plain", "zip", "jeans", "jeans", "wrap"),
+    "slim": ("pencil", "plain", "zip", "jeans", "jeans", "wrap", "buttons"),
     "straight": ("plain", "plain", "jeans", "jeans", "pleated", "buttons", "wrap", "gathered"),
     "loose": ("gathered", "gathered", "gathered", "circle", "circle", "pleated", "tiered", "buttons"),
 }
-SKIRT_HEMS = {"slim": (-0.012, 0.004), "straight": (0.034, 0.062), "loose": (0.100, 0.190)}
+SKIRT_HEMS = {"slim": (0.016, 0.030), "straight": (0.056, 0.082), "loose": (0.125, 0.210)}
 """Half width of the hem beyond that of the waist, by fit."""
-SKIRT_HIPS = {"slim": (0.014, 0.024), "straight": (0.004, 0.012), "loose": (-0.012, 0.002)}
+SKIRT_HIPS = {"slim": (0.026, 0.036), "straight": (0.010, 0.022), "loose": (-0.012, 0.004)}
+TIER_SHARES = (0.36, 0.68)
+"""Position of the seams of a tiered skirt between waist and hem."""
 ROUNDNESS = {"circle": 0.75, "pleated": 0.5, "gathered": 0.25, "tiered": 0.25}
 """How round the hem of a style is cut; 0.6 for all others."""
 
@@ -168,14 +184,14 @@ def draw_skirt(scene: Scene) -> None:
     """
     d, fit = scene.design, scene.choose_cut("fit")
     child = scene.appearance.size == "child"
-    length = d.uniform("length", 0.40, 0.468) * LENGTHS[scene.appearance.size]
-    waist = d.uniform("waist", 0.138, 0.166) * (1.15 if child else 1.0)
+    length = d.uniform("length", 0.350, 0.409) * LENGTHS[scene.appearance.size]
+    waist = d.uniform("waist", 0.124, 0.148) * (1.15 if child else 1.0)
     style = d.choice("style", SKIRT_STYLES[fit])
     elastic = style in ("gathered", "tiered")
     skirt = SkirtMeasures(
         style=style,
         waist=waist,
-        hem=waist + d.uniform("hem", *SKIRT_HEMS[fit]) * (0.55 + 0.45 * length / 0.56),
+        hem=waist + d.uniform("hem", *SKIRT_HEMS[fit]) * (0.55 + 0.45 * length / 0.48),
         length=length,
         band=d.uniform("band", 0.020, 0.036) if elastic else d.uniform("band", 0.022, 0.040),
         hips=d.uniform("hips", *SKIRT_HIPS[fit]),
@@ -183,9 +199,11 @@ def draw_skirt(scene: Scene) -> None:
     waves, deep = {"slim": (1.5, 0.002), "straight": (2.8, 0.0045), "loose": (6.0, 0.011)}[fit]
     flutes = Flutes(0.05, length, skirt.hem, waist, waves, deep, scene.shot.uniform("flutes", 0, 6.28))
     hem = sample_hem(scene, skirt.hem, length, (waist, 0.0), flutes, ROUNDNESS.get(style, 0.6))
-    reach, low = max(skirt.hem * (1 + abs(hem.sway)), waist + 0.05) + 0.01, length + hem.dip
-    scene.set_camera(min(1.80 * child_zoom(scene), 0.45 / reach, 0.89 / low), (0.0, 0.5 * low))
-    turn_garment(scene, [(waist, 0.0), *_side(skirt)[1:]])
+    sides = [(waist, 0.0), *_side(skirt)[1:]]
+    reach, low = max(max(x for x, _ in sides), skirt.hem * (1 + abs(hem.sway))) + 0.006, length + hem.dip
+    reach *= 1 - HIP_WRAP if scene.pose.worn else 1
+    scene.set_camera(min(2.6 * child_zoom(scene), 0.45 / reach, 0.90 / low), (0.0, 0.5 * low))
+    turn_garment(scene, sides, wrap=HIP_WRAP)
     _draw_inside_waist(scene, skirt)
     _draw_skirt_body(scene, skirt, hem)
     _draw_skirt_front(scene, skirt, hem)
@@ -242,6 +260,8 @@ def _draw_skirt_body(scene: Scene, skirt: SkirtMeasures, hem: Hem) -> None:
     folds += [Crease((waist * t, 0.04), (skirt.hem * t, length + 0.06), 0.007, 0.007) for t in pleats]
     if style in ("gathered", "tiered"):
         folds += gathers(scene, "gathers", waist, skirt.band, 0.55 * length)
+    if style == "tiered":
+        folds += tier_folds(scene, tiers_of(_side(skirt), TIER_SHARES, hem))
     top: Curve = [(0.0, skirt.band + 0.010), (waist, skirt.band - 0.006)]
     scene.add_panel(
         falling_outline([top], _side(skirt), hem),
@@ -314,11 +334,7 @@ def _draw_skirt_front(scene: Scene, skirt: SkirtMeasures, hem: Hem) -> None:
     elif style == "jeans":
         _draw_jeans_front(scene, skirt, side, low)
     elif style == "tiered":
-        rows = []
-        for share in (0.36, 0.68):
-            x = np.interp(share * length, [y for _, y in _side(skirt)], [x for x, _ in _side(skirt)])
-            rows.append((float(x), share * length, share * hem.dip))
-        draw_tier_seams(scene, "tiers", rows)
+        draw_tier_seams(scene, tiers_of(_side(skirt), TIER_SHARES, hem))
     elif style == "wrap":
         edge: list[Point] = [
             (side * 0.55 * waist, 0.055),
