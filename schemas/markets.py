@@ -270,6 +270,7 @@ WORDS: dict[tuple[str, str], PerMarket] = {
         *("Croc-Effect Leather", "Croc-Effect Leather", "aus Leder in Krokooptik", "en cuir façon croco"),
         *("クロコ調レザー", "Croc-Effect Leather"),
     ),
+    ("material", "straw"): ("Straw", "Straw", "aus Stroh", "en paille", "ストロー", "Straw"),
     ("material", "metal"): ("Metal", "Metal", "aus Metall", "en métal", "メタル", "Metal"),
     ("pattern", "plain"): _NONE,
     ("pattern", "check"): ("Plaid", "Checked", "im Karomuster", "à carreaux", "チェック柄", "Checked"),
