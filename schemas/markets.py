@@ -351,7 +351,7 @@ WORDS: dict[tuple[str, str], PerMarket] = {
         "Channel-Quilted",
     ),
     **{(cut, "any"): ("",) * 6 for cut in ("neckline", "sleeve", "closure", "heel", "strap", "fit")},
-    **{("presentation", word): _NONE for word in ("any", "flat", "turned", "folded")},
+    **{("presentation", word): _NONE for word in ("any", "flat", "turned", "ghost-mannequin", "folded")},
     ("neckline", "round"): ("Crew Neck", "Crew Neck", "mit Rundhals", "à col rond", "クルーネック", "Round Neck"),
     ("neckline", "v"): ("V-Neck", "V-Neck", "mit V-Ausschnitt", "à col V", "Vネック", "V-Neck"),
     ("neckline", "roll"): ("Turtleneck", "Roll Neck", "mit Rollkragen", "à col roulé", "タートルネック", "Turtle Neck"),
