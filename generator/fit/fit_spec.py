@@ -126,7 +126,10 @@ def fit(
 def _fit_private(
     folder: Path, options: FitOptions, currency: str, country: str | None, progress: Callable[[str], None]
 ) -> Fit:
-    """Replace the families by private synthetic ones, and fit these like real ones. Notes and messages are private."""
+    """Replace the families by private synthetic ones, and fit these like real ones. Notes and messages are private.
+
+    So are errors after the release: they follow from the synthetic families, and say that the budget is spent.
+    """
     load_opendp()
     progress("reading the train split")
     families, _ = read_families(folder, currency, images=options.images, keep=options.keep, unit=options.unit)
@@ -134,7 +137,11 @@ def _fit_private(
     progress("fitting the synthetic families")
     provenance = _private_provenance(made, options)
     lenient = dataclasses.replace(options, min_support=_SYNTHETIC_SUPPORT)
-    found = build_fit(made.families, provenance, lenient, currency, country)
+    try:
+        found = build_fit(made.families, provenance, lenient, currency, country)
+    except ToileError as error:
+        problem = f"{error.problem}; the privacy budget is spent all the same"
+        raise ToileError(error.where, problem, error.hint) from error
     notes = {place: _drop_counts(note) for place, note in found.notes.items()}
     return dataclasses.replace(found, notes=notes, messages=(provenance.statement, *made.messages))
 

@@ -734,7 +734,8 @@ def _decode(
 def _judge(core: Core, num_leaves: int, hidden: Sequence[str]) -> list[str]:
     """Say how much the noise hides, from released counts only."""
     total = float(core.num_L.sum())
-    found = [f"about {round(total):,} designs in {num_leaves} categories, by noisy counts"]
+    leaves = "one category" if num_leaves == 1 else f"{num_leaves} categories"
+    found = [f"about {round(total):,} designs in {leaves}, by noisy counts"]
     if total < 2 * core.noise:
         found.append("warning: so few designs cannot be told from noise; the privacy budget is spent all the same")
     if not core.knows_prices:

@@ -415,6 +415,19 @@ def test_prices_stay_within_their_bounds(price_range: Any, tmp_path: Path) -> No
     assert 6e6 < max(price for kind in kinds for price in kind["price"]["quantiles"]) <= 1e7
 
 
+def test_fit_that_is_refused_after_the_release_says_that_the_budget_is_spent(
+    shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise ToileError("the catalog", "cannot be fitted", "fit another")
+
+    monkeypatch.setattr("generator.fit.fit_spec.build_fit", refuse)
+    with pytest.raises(ToileError, match="cannot be fitted; the privacy budget is spent"):
+        fit(shards, FitOptions(epsilon=1.0, categories=PATHS))
+    with pytest.raises(ToileError, match="cannot be fitted\n"):
+        fit(shards, FitOptions())
+
+
 def test_private_spec_is_fitted_again_with_its_public_facts(shards: Path, rows: list[Product]) -> None:
     options = FitOptions(epsilon=8.0, categories=PATHS, price_range=(10.0, 9000.0))
     spec: Any = from_document(parse_document(to_yaml(fit(shards, options)), "x", is_json=False), "catalog")
