@@ -187,13 +187,13 @@ def _project_rows(noisy_GC: Floats, base_GC: Floats, scale: float) -> tuple[Floa
     return np.array([private.project(row, total) for row, total in zip(noisy_GC, sums, strict=True)]), 1.0
 
 
+_estimate = private.estimate
 PARTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "shrinkage": ("shrink", _project_rows),
     "range of prices": ("find_range", lambda noisy_P, scale: slice(0, len(noisy_P))),
     "expected prices": ("estimate", lambda tables, sizes, total, prior=None: _estimate(tables, sizes, total)),
 }
 """Part of a private fit -> name of the function that does it, and what takes its place."""
-_estimate = private.estimate
 
 
 def sample_by_opendp(families: Sequence[Family], options: FitOptions, name: str) -> pd.DataFrame:
