@@ -42,7 +42,6 @@ FLATNESS = 0.35, 0.75
 SHADOW_SHARE = 0.70
 """Strength of the shadows between the panels of limp clothes, relative to the studio."""
 SNAPSHOT_VIEWS: dict[str, tuple[Callable[[Scene], None], float]] = {
-    "sneaker": (draw_shoe_pair, 0.7),
     "boot": (draw_shoe_pair, 0.5),
     "loafer": (draw_shoe_pair, 0.7),
     "pump": (draw_shoe_pair, 0.7),
