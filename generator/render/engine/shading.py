@@ -55,40 +55,48 @@ def shade_pixels(
 ) -> None:
     """Compute the linear colours of a lit height field (pixels); `depth` is how far a point is below its surroundings.
 
-    `lamp` has the direction of the key light and the slope of the softbox.
+    `lamp` is `lamps.Lamp.as_row`.
     """
-    key_x, key_y, key_z, lean = lamp
+    key_x, key_y, key_z, power, fill_power, sky_power, lean = lamp
     rows, columns = relief.shape
-    strength = 0.74 / (key_z + 0.12)
+    strength = power / (key_z + 0.12)
+    flat = math.sqrt(key_x * key_x + key_y * key_y) + 1e-9
+    side_x, side_y = key_x / flat, key_y / flat
+    half = 1 / math.sqrt(flat * flat + (key_z + 1) * (key_z + 1))
+    high_x, high_y, high_z = key_x * half + lean, key_y * half, (key_z + 1) * half
     for i in range(rows):
         up, down = max(i - 1, 0), min(i + 1, rows - 1)
         for j in range(columns):
             if alpha[i, j] <= 0:
                 continue
             left, right = max(j - 1, 0), min(j + 1, columns - 1)
-            slope_x = 0.5 * (relief[i, right] - relief[i, left])
-            slope_y = 0.5 * (relief[down, j] - relief[up, j])
-            solid = min(min(alpha[up, j], alpha[down, j]), min(alpha[i, left], alpha[i, right]))
-            bound = (0.3 + 0.7 * solid) / math.sqrt(1 + 0.45 * (slope_x * slope_x + slope_y * slope_y))
+            here = relief[i, j]  # beyond the outline the surface goes on as it was
+            ahead = relief[i, right] if alpha[i, right] > 0 else 2 * here - relief[i, left]
+            behind = relief[i, left] if alpha[i, left] > 0 else 2 * here - relief[i, right]
+            below = relief[down, j] if alpha[down, j] > 0 else 2 * here - relief[up, j]
+            above = relief[up, j] if alpha[up, j] > 0 else 2 * here - relief[down, j]
+            slope_x, slope_y = 0.5 * (ahead - behind), 0.5 * (below - above)
+            bound = 1 / math.sqrt(1 + 0.45 * (slope_x * slope_x + slope_y * slope_y))
             slope_x *= bound
             slope_y *= bound
             nz = 1 / math.sqrt(slope_x * slope_x + slope_y * slope_y + 1)
             nx, ny = -slope_x * nz, -slope_y * nz
             sky = min(max(1 - 0.9 * depth[i, j], 0.35), 1.08)
             key = max(nx * key_x + ny * key_y + nz * key_z + 0.12, 0.0)
-            fill = max(0.75 * nx - 0.10 * ny + 0.65 * nz + 0.2, 0.0)
-            diffuse = key * strength * (0.4 + 0.6 * sky) + (0.12 * fill + 0.24 * (0.5 - 0.5 * ny)) * sky
+            fill = max(-0.75 * (side_x * nx + side_y * ny) + 0.65 * nz + 0.2, 0.0)
+            around = 0.5 + 0.5 * (side_x * nx + side_y * ny)
+            diffuse = key * strength * (0.4 + 0.6 * sky) + (fill_power * fill + sky_power * around) * sky
             gloss, fuzz, metal = surface[i, j, 4], 1.1 * surface[i, j, 5] * (1 - nz), surface[i, j, 6]
             white = 0.10 * fuzz
             if gloss > 0:
-                first = nx * (-0.26 + lean) - 0.34 * ny + 0.90 * nz
-                second = 0.42 * nx + 0.06 * ny + 0.905 * nz
+                first = nx * high_x + ny * high_y + nz * high_z
+                second = -1.1 * (high_x * nx + high_y * ny) + 0.905 * nz
                 tight = 8 + 95 * gloss * gloss
                 broad = 0.28 * math.exp(0.35 * tight * (first - 1)) + 0.62 * math.exp(tight * (first - 1))
                 white += 0.62 * gloss * (broad + 0.30 * math.exp(tight * (second - 1))) * (1 - 0.3 * metal)
             body = diffuse * (1 - metal) + fuzz
             if metal > 0:
-                first = nx * (-0.26 + lean) - 0.34 * ny + 0.90 * nz
+                first = nx * high_x + ny * high_y + nz * high_z
                 stripe = math.sin(5.5 * ny - 2.2 * nx + 2.0)
                 body += metal * (0.42 + 0.42 * stripe * stripe + 0.9 * math.exp(26 * (first - 1)))
             dim = min(max(shade[i, j], np.float32(0.06)), np.float32(1))
