@@ -86,8 +86,14 @@ def render_backdrop(scene: Scene) -> Float32Array:
 def _backdrop_shadow(scene: Scene) -> tuple[Float32Array, float]:
     """Return the shadow mask on the backdrop (0-1) and its strength: narrow and dark at the edge, and wide and soft."""
     size = scene.size
+    right, down = scene.lamp.shadow_direction
+    if scene.ground is not None:
+        near, far = (
+            gaussian_blur(scene.ground, reach * size, 0.7 * down * reach * size, 0.7 * right * reach * size)
+            for reach in (0.010, 0.035)
+        )
+        return np.asarray(0.30 * near + 0.40 * far, np.float32), 1.0
     if scene.floor is None:
-        right, down = scene.lamp.shadow_direction
         reach = (1.5 if scene.pose.folded else 1.0) * scene.shot.uniform("shadow reach", 0.7, 1.4) * size
         alpha = np.ascontiguousarray(scene.alpha)
         near = gaussian_blur(alpha, 0.0038 * reach, 0.0040 * down * reach, 0.0040 * right * reach)
