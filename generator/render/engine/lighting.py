@@ -6,6 +6,7 @@ exposure and noise depend on the shot only.
 """
 
 import functools
+import math
 
 import numpy as np
 from PIL import Image
@@ -27,6 +28,8 @@ from generator.render.engine.shading import (
 )
 from generator.render.engine.variation import Variation
 
+JUMP = 1.2
+"""Change of the slope of a solid body from one pixel to the next above which one belongs to a nearer part."""
 QUILT_PERIOD = 0.075
 """Distance between stitch lines, in units."""
 _CURVE_WHITE = 1.6
@@ -62,8 +65,9 @@ def shade_window(scene: Scene, window: Window, lamp: Lamp, texture_share: float 
         )
     relief *= np.float32(scene.zoom)
     colours = np.zeros((*relief.shape, 3), np.float32)
+    jump = JUMP if scene.solid else math.inf
     depth = _occlusion_depth(relief, scene.zoom, scene.cell)
-    shade_pixels(relief, scene.alpha[window], scene.shade[window], depth, look, lamp.as_row(), colours)
+    shade_pixels(relief, scene.alpha[window], scene.shade[window], depth, look, lamp.as_row(), jump, colours)
     return colours
 
 

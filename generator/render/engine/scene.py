@@ -88,6 +88,8 @@ class Scene:
         """Share of each pixel inside the face of a folded garment; nothing is added elsewhere."""
         self.fold_window: Window = (slice(0, size), slice(0, size))
         self.floor: tuple[float, float, float] | None = None
+        self.solid = False
+        """Whether heights are true depths of a solid body, with steps where one part is before another."""
         self.ground: Float32Array | None = None
         """Share of each pixel of the floor that a product seen from above covers; None where it has none."""
         self.set_camera(1.0)

@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 from generator.render.engine import Float32Array, Float64Array, UInt8Array, njit_cached
 
-JUMP = 1.2
-"""Change of the slope from one pixel to the next above which one of them belongs to a nearer part."""
 FILM_STEPS = 8192
 """Entries of the tone curve table, evenly spaced along the square root of light."""
 
@@ -46,12 +44,15 @@ def accumulate_surface(
 
 
 @njit_cached
-def slope_between(before: np.float32, here: np.float32, after: np.float32) -> float:
-    """Return the slope of a height field at the middle of three pixels; beside a nearer part, that away from it."""
+def slope_between(before: float, here: float, after: float, jump: float) -> float:
+    """Return the slope of a height field at the middle of three pixels; beside a nearer part, that away from it.
+
+    The slope changes by more than `jump` from one pixel to the next where one of them belongs to a nearer part.
+    """
     fall, rise = here - before, after - here
-    if abs(rise - fall) > JUMP:
+    if abs(rise - fall) > jump:
         less = float(rise if abs(rise) < abs(fall) else fall)
-        return 0.4 * less if abs(less) < 2 * JUMP else 0.0
+        return 0.4 * less if abs(less) < 2 * jump else 0.0
     return float(0.5 * (rise + fall))
 
 
@@ -63,11 +64,12 @@ def shade_pixels(
     depth: Float32Array,
     surface: Float32Array,
     lamp: Float64Array,
+    jump: float,
     light: Float32Array,
 ) -> None:
     """Compute the linear colours of a lit height field (pixels); `depth` is how far a point is below its surroundings.
 
-    `lamp` is `lamps.Lamp.as_row`.
+    `lamp` is `lamps.Lamp.as_row`, `jump` as in `slope_between`.
     """
     key_x, key_y, key_z, power, fill_power, sky_power, lean = lamp
     rows, columns = relief.shape
@@ -87,7 +89,7 @@ def shade_pixels(
             behind = relief[i, left] if alpha[i, left] > 0 else 2 * here - relief[i, right]
             below = relief[down, j] if alpha[down, j] > 0 else 2 * here - relief[up, j]
             above = relief[up, j] if alpha[up, j] > 0 else 2 * here - relief[down, j]
-            slope_x, slope_y = slope_between(behind, here, ahead), slope_between(above, here, below)
+            slope_x, slope_y = slope_between(behind, here, ahead, jump), slope_between(above, here, below, jump)
             bound = 1 / math.sqrt(1 + 0.45 * (slope_x * slope_x + slope_y * slope_y))
             slope_x *= bound
             slope_y *= bound
@@ -110,7 +112,7 @@ def shade_pixels(
             if metal > 0:
                 first = nx * high_x + ny * high_y + nz * high_z
                 stripe = math.sin(5.5 * ny - 2.2 * nx + 2.0)
-                body += metal * (0.42 + 0.42 * stripe * stripe + 0.9 * math.exp(26 * (first - 1)))
+                body += metal * (0.47 + 0.42 * stripe * stripe + 0.9 * math.exp(26 * (first - 1)))
             dim = min(max(shade[i, j], np.float32(0.06)), np.float32(1))
             for c in range(3):
                 light[i, j, c] = (surface[i, j, c] * body + white * sky) * dim
