@@ -70,8 +70,11 @@ GENERAL_WORDS: tuple[tuple[str, str], ...] = (
         "sneaker loafer pump sandal boot",
         "en: shoes, footwear; de: schuh, schuhe; fr: chaussures; ja: シューズ; it: scarpe; es: zapatos; zh: 鞋",
     ),
-    ("bucket-hat cap beanie", "en: hat, sun hat; de: hut, hüte; fr: chapeau; ja: ハット, 帽子; it: cappello; zh: 帽"),
-    ("cap beanie", "en: cap"),
+    (
+        "bucket-hat cap beanie fedora sun-hat",
+        "en: hat; de: hut, hüte; fr: chapeau; ja: ハット, 帽子; it: cappello; zh: 帽",
+    ),
+    ("cap beanie flat-cap", "en: cap"),
     ("throw scarf", "en: blanket"),
     ("scarf throw", "en: wrap!"),
 )
@@ -89,6 +92,9 @@ QUALIFIERS: tuple[tuple[str, str], ...] = (
     ("blazer", "en: tailored, double-breasted; fr: croisée"),
     ("beanie", "en: beanie, bobble, wool, knit, knitted, woolly, ribbed, rib-knit, cable-knit"),
     ("cap", "en: baseball, trucker, dad, five-panel"),
+    ("flat-cap", "en: flat, newsboy, bakerboy, ivy"),
+    ("fedora", "en: fedora, felt, panama"),
+    ("sun-hat", "en: straw, raffia, sun, floppy, wide-brim"),
     ("shoulder-bag", "en: shoulder, flap, saddle, chain, evening"),
     ("crossbody-bag", "en: crossbody, cross-body, messenger, camera"),
     ("tote-bag", "en: tote, shopper, top-handle, top handle"),
@@ -105,8 +111,8 @@ UNDRAWN_QUALIFIERS: dict[str, str] = {
     "shoe shoes": "formal heeled office wedding bridal nursing brogue derby oxford business",
     "vest vests": "rib knit knitted ribbed running training cotton jersey mesh thermal satin silk lace tailored suit",
     "bag bags": "duffle duffel gym travel laptop netbook toiletry drawstring weekend bucket golf lunch shoe",
-    "hat hats": "straw panama cowboy felt fedora woven raffia top",
-    "cap caps": "swim swimming shower newsboy bakerboy",
+    "hat hats": "cowboy woven top",
+    "cap caps": "swim swimming shower",
     "top tops": "tube halter halterneck strappy bandeau sleeveless peplum corset bralette tank camisole bikini",
     "pants shirt": "pyjama pajama night sleep",
 }
@@ -143,7 +149,7 @@ UNDRAWN_WORDS = """
         bracelet, bangle, ring, rings!, pendant, brooch, cufflinks, jewellery, jewelry, anklet, choker, tie clip,
         tie pin, bow tie, bowtie, pocket square, handkerchief, braces!, suspenders, umbrella, hair clip, scrunchie,
         headband, hairband, visor, beret, balaclava, ear muffs, earmuffs, snood, neck warmer, neck gaiter, bandana,
-        fedora, panama, panama hat, straw hat, boater, cowboy hat, top hat, flat cap, newsboy cap, swim cap,
+        boater, cowboy hat, top hat, swim cap,
         swimming cap, shower cap, bike helmet, helmet, turban, face mask, mask, mittens, mitts!, fingerless gloves,
         oven gloves, oven glove, boxing gloves, goalkeeper gloves, wristband, sweatband, lip gloss, lip balm,
         lip liner, lip oil, mascara, eyeshadow, eyeliner, foundation, concealer, nail polish, nail lacquer, palette,
@@ -380,6 +386,8 @@ MATERIAL_TERMS = """
         acero, ステンレス, titanium, titan, brass, messing, laiton, aluminium, aluminum, silver-tone metal
     ceramic: ceramic, ceramics, keramik, céramique, ceramica, cerámica, セラミック, 陶器, 陶瓷, porcelain,
         porzellan, porcelaine, 磁器
+    straw: straw, raffia, paper straw, toquilla straw, seagrass, stroh, bast, raffiabast, paille, raphia, paglia, rafia,
+        paja, ストロー, 麦わら, ラフィア, 草编
     stoneware: stoneware, steinzeug, steingut, grès, gres, ストーンウェア, earthenware, terracotta, clay, 炻器
 """
 """Material of the renderer: words for it, and for what looks like it."""

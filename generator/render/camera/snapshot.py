@@ -17,7 +17,6 @@ from PIL import Image
 from generator.render.camera.handheld import CLIPPED, HUNG_COATS, HUNG_TOPS, PixelMap, sample_camera
 from generator.render.camera.kernels import composite_product, sample_bilinear, tone_map
 from generator.render.camera.surfaces import add_neighbour, floor_surface, wall_surface
-from generator.render.clothes.hats import draw_cap_front
 from generator.render.engine import Float32Array
 from generator.render.engine.height_field import (
     TILE_SIDE,
@@ -42,7 +41,6 @@ TEXTURE_SHARE = 0.6
 SHADOW_SHARE = 0.5
 """Strength of the shadows between the panels of limp clothes, relative to the studio."""
 SNAPSHOT_VIEWS: dict[str, tuple[Callable[[Scene], None], float]] = {
-    "cap": (draw_cap_front, 0.9),
     "sneaker": (draw_shoe_pair, 0.7),
     "boot": (draw_shoe_pair, 0.5),
     "loafer": (draw_shoe_pair, 0.7),
@@ -50,7 +48,7 @@ SNAPSHOT_VIEWS: dict[str, tuple[Callable[[Scene], None], float]] = {
 }
 """Silhouette -> function that draws it from another side, and the share of snapshots that use it.
 
-In the studio caps and shoes are shown in profile. At home a cap is seen from the front, and shoes in pairs from above.
+In the studio shoes are shown in profile, at home in pairs from above.
 """
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from generator.render.clothes.folded import face_folds, fold_top, layer_lift
 from generator.render.clothes.folds import body_folds, sleeve_folds
-from generator.render.clothes.turned import turn_garment
+from generator.render.clothes.turned import WRAP, turn_garment
 from generator.render.engine.curves import Curve, Outline, Point, mirrored_outline, on_side, outline
 from generator.render.engine.height_field import Fold
 from generator.render.engine.scene import Scene
@@ -131,12 +131,15 @@ def place_garment(
         fold_top(scene, made.chest, made.length, top)
         return made
     low, wide = made.length + made.dip, max(made.hem, made.chest, made.waist)
+    wide *= 1 - WRAP if scene.pose.worn else 1
     if sleeve is not None:
         x, y = 0.5 * (made.shoulder + made.chest), 0.5 * (made.slope + made.armhole)
+        wrapped, cuff = (WRAP * made.chest, 0.030) if scene.pose.worn else (0.0, 0.0)
         for side in (-1, 1):
             angle = scene.pose.sleeve(sleeve.angle, sleeve.length, side) + 0.045
-            low = max(low, y + sleeve.length * math.cos(angle) + sleeve.half_cuff * math.sin(angle))
-            wide = max(wide, x + sleeve.length * math.sin(angle) + 1.1 * sleeve.half_cuff + 0.01)
+            low = max(low, y + sleeve.length * math.cos(angle) + sleeve.half_cuff * math.sin(angle) + cuff)
+            wide = max(wide, x - wrapped + sleeve.length * math.sin(angle) + 1.1 * sleeve.half_cuff + 0.01)
+    low += 0.065 if scene.pose.worn else 0.0  # the hem of a worn garment is nearer to the camera
     side_room = 0.43 if scene.pose.yaw else 0.455  # the near side of a turned body looks larger
     reach = min(NEAR * zoom * child_zoom(scene), side_room / wide, 0.91 / (low - top))
     scene.set_camera(reach, (0.0, 0.5 * (low + top)))
@@ -290,7 +293,7 @@ def _draw_sleeve(
     ends = (0.6, 0.90, 0.97, 1.0) if sleeve.tuck else (0.6, 1.0)
     outer = [tip, edge(0.22, 1), *(edge(share, 1) for share in ends)]
     inner = [*(edge(share, -1) for share in ends[::-1]), edge(0.25, -1), pit]
-    near = scene.pose.yaw * side < 0
+    near = scene.pose.worn or scene.pose.yaw * side < 0
     set_in = [pit, (side * (measures.chest - 0.006), 0.55 * (measures.slope + measures.armhole)), tip]
     under_body = [(0.7 * pit[0], pit[1]), (0.7 * tip[0], tip[1])]
 

@@ -50,10 +50,18 @@ def slope_between(before: float, here: float, after: float, jump: float) -> floa
     The slope changes by more than `jump` from one pixel to the next where one of them belongs to a nearer part.
     """
     fall, rise = here - before, after - here
-    if abs(rise - fall) > jump:
-        less = float(rise if abs(rise) < abs(fall) else fall)
-        return 0.4 * less if abs(less) < 2 * jump else 0.0
-    return float(0.5 * (rise + fall))
+    edge = min(max(abs(rise - fall) / jump - 0.7, 0.0), 1.0)
+    if edge == 0:
+        return float(0.5 * (rise + fall))
+    less = rise if abs(rise) < abs(fall) else fall
+    beside = 0.4 * less * min(1.0, 2 * jump / (abs(less) + 1e-6))
+    return float(0.5 * (rise + fall) * (1 - edge) + beside * edge)
+
+
+@njit_cached
+def extend(before: np.float32, here: np.float32) -> np.float32:
+    """Return the height of the pixel beyond an outline: the slope goes on, if it is not a step."""
+    return np.float32(here + min(max(here - before, np.float32(-0.5)), np.float32(0.5)))
 
 
 @njit_cached
@@ -85,10 +93,10 @@ def shade_pixels(
                 continue
             left, right = max(j - 1, 0), min(j + 1, columns - 1)
             here = relief[i, j]  # beyond the outline the surface goes on as it was
-            ahead = relief[i, right] if alpha[i, right] > 0 else 2 * here - relief[i, left]
-            behind = relief[i, left] if alpha[i, left] > 0 else 2 * here - relief[i, right]
-            below = relief[down, j] if alpha[down, j] > 0 else 2 * here - relief[up, j]
-            above = relief[up, j] if alpha[up, j] > 0 else 2 * here - relief[down, j]
+            ahead = relief[i, right] if alpha[i, right] > 0 else extend(relief[i, left], here)
+            behind = relief[i, left] if alpha[i, left] > 0 else extend(relief[i, right], here)
+            below = relief[down, j] if alpha[down, j] > 0 else extend(relief[up, j], here)
+            above = relief[up, j] if alpha[up, j] > 0 else extend(relief[down, j], here)
             slope_x, slope_y = slope_between(behind, here, ahead, jump), slope_between(above, here, below, jump)
             bound = 1 / math.sqrt(1 + 0.45 * (slope_x * slope_x + slope_y * slope_y))
             slope_x *= bound

@@ -55,7 +55,7 @@ class _Surface:
 
     points: Points
     looks: Float64Array
-    cloths: tuple[str, str]
+    cloths: tuple[str, str | None]
     parts: tuple[str | None, str | None]
     quilted: bool
 
@@ -83,16 +83,16 @@ class SolidBody:
     ) -> None:
         """Add a surface: a grid of points, shape (n, m, 3).
 
-        Its front is the side from which the rows run to the right of the columns; `back` is the cloth of the other
-        side. `uv` are the texture coordinates in units, shape (n, m, 2), by default lengths along the grid; `shade` is
-        the received light (0-1), one value or one for each point.
+        Seen from its front, the first index runs to the right and the second downwards. `back` is the cloth of the
+        other side, which is invisible without one. `uv` are the texture coordinates in units, shape (n, m, 2), by
+        default lengths along the grid; `shade` is the received light (0-1), one value or one for each point.
         """
         if uv is None:
             uv = np.stack([_lengths(points, 0), _lengths(points, 1)], axis=-1)
         looks = np.concatenate([uv, np.broadcast_to(shade, points.shape[:2])[..., None]], axis=-1)
         for axis in (0, 1):
             points, looks = _subdivide(points, axis), _subdivide(looks, axis)
-        cloths = cloth, back or cloth
+        cloths = cloth, back
         self.surfaces.append(
             _Surface(
                 points=self.view.project(points),
@@ -137,7 +137,7 @@ class SolidBody:
             place = np.empty(each.points.shape)
             place[..., :2] = SAMPLES * (flat - (columns.start, rows.start))
             place[..., 2] = each.points[..., 2]
-            rasterize_grid(place, each.looks, 2 * n + 1, depth, owner, looks)
+            rasterize_grid(place, each.looks, 2 * n + 1, each.cloths[1] is not None, depth, owner, looks)
         nearer = np.zeros((high, wide), np.float32)
         layers: list[tuple[_Surface, Window, Float32Array, Float32Array]] = []
         for n in reversed(range(len(self.surfaces))):
@@ -150,9 +150,9 @@ class SolidBody:
                 heights *= np.float32(ROUNDNESS)
                 layers.append((self.surfaces[n], windows[n], masks, heights))
         for surface, window, masks, heights in layers[::-1]:
-            for side in (1, 0):
-                look = surface.cloths[side], surface.parts[side], surface.quilted
-                scene.add_relief(window, masks[side], heights[side], *look)
+            for side, cloth in ((1, surface.cloths[1]), (0, surface.cloths[0])):
+                if cloth is not None:
+                    scene.add_relief(window, masks[side], heights[side], cloth, surface.parts[side], surface.quilted)
         for _, window, masks, heights in layers[::-1]:
             for side in (1, 0):
                 np.copyto(scene.height[window], heights[side], where=masks[side] > 0.5)
@@ -183,7 +183,7 @@ class SolidBody:
                 curves[-1].append((x, y))
             elif curves[-1]:
                 curves.append([])
-        return [curve for curve in curves if len(curve) > 2]
+        return [_thin_out(curve) for curve in curves if len(curve) > 2]
 
     def add_seam(self, points: Points, *, width: float = 0.0045, depth: float = 0.003, dark: float = 0.35) -> None:
         """Press a seam along the visible stretches of a line."""
@@ -194,6 +194,11 @@ class SolidBody:
         """Add a row of stitches along the visible stretches of a line."""
         for curve in self.stretches(points):
             self.scene.add_topstitch(curve, cloth, width=width)
+
+
+def _thin_out(curve: list[Point]) -> list[Point]:
+    """Return at most seven points of a curve, both ends among them; seams are splines through few points."""
+    return [curve[k] for k in np.unique(np.linspace(0, len(curve) - 1, 7).astype(int))]
 
 
 def _subdivide(grid: Float64Array, axis: int) -> Float64Array:
@@ -243,14 +248,15 @@ def rasterize_grid(
     place: Float64Array,
     looks: Float64Array,
     label: int,
+    two_sided: bool,
     depth: Float32Array,
     owner: npt.NDArray[np.uint8],
     shown: Float32Array,
 ) -> None:
     """Rasterize a grid of column, row (samples) and depth into a depth buffer; shape (n, m, 3).
 
-    The nearest surface owns a sample: `label` where its front faces the camera, label + 1 otherwise. `shown` keeps the
-    looks of the middle sample of each pixel.
+    The nearest surface owns a sample: `label` where its front faces the camera, label + 1 where its back does. `shown`
+    keeps the looks of the middle sample of each pixel.
     """
     high, wide = depth.shape
     for i in range(place.shape[0] - 1):
@@ -262,17 +268,18 @@ def rasterize_grid(
                 bx, by = place[bi, bj, 0], place[bi, bj, 1]
                 cx, cy = place[ci, cj, 0], place[ci, cj, 1]
                 area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-                if abs(area) < 1e-9:
+                if abs(area) < 1e-9 or (area < 0 and not two_sided):
                     continue
+                scale = 1 / area
                 name = label if area > 0 else label + 1
                 r0, r1 = max(int(min(ay, by, cy) - 0.5), 0), min(int(max(ay, by, cy) + 0.5), high - 1)
                 c0, c1 = max(int(min(ax, bx, cx) - 0.5), 0), min(int(max(ax, bx, cx) + 0.5), wide - 1)
-                b_step, c_step = (cy - ay) / area, -(by - ay) / area
+                b_step, c_step = (cy - ay) * scale, -(by - ay) * scale
                 z_step = b_step * (place[bi, bj, 2] - place[i, j, 2]) + c_step * (place[ci, cj, 2] - place[i, j, 2])
                 for row in range(r0, r1 + 1):
                     y = row + 0.5
-                    b = ((c0 + 0.5 - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area - b_step
-                    c = ((bx - ax) * (y - ay) - (by - ay) * (c0 + 0.5 - ax)) / area - c_step
+                    b = ((c0 + 0.5 - ax) * (cy - ay) - (y - ay) * (cx - ax)) * scale - b_step
+                    c = ((bx - ax) * (y - ay) - (by - ay) * (c0 + 0.5 - ax)) * scale - c_step
                     z = place[i, j, 2] - z_step
                     z += (b + b_step) * (place[bi, bj, 2] - place[i, j, 2])
                     z += (c + c_step) * (place[ci, cj, 2] - place[i, j, 2])

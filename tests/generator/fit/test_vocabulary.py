@@ -117,7 +117,10 @@ TITLES = """
     cap: Baseball Cap | Trucker Cap | Logo Cap | Snapback | Dad Hat | Basecap | Casquette | Gorra | キャップ
     beanie: Beanie | Ribbed Beanie | Beanie Hat | Bobble Hat | Strickmütze | Bonnet en laine | ニット帽 |
         Cappello di lana
-    bucket-hat: Bucket Hat | Sun Hat | Fischerhut | Bob en coton | バケットハット
+    flat-cap: Flat Cap | Newsboy Cap | Schiebermütze | Casquette plate | Coppola | ハンチング
+    fedora: Fedora | Wool Felt Hat | Panama Hat | Filzhut | Trilby | 中折れ帽
+    sun-hat: Straw Sun Hat | Sun Hat | Floppy Straw Hat | Strohhut | Capeline | Chapeau de paille | 麦わら帽子
+    bucket-hat: Bucket Hat | Fischerhut | Bob en coton | バケットハット
     sneaker: Sneakers | Low-Top Sneakers | High-Top Trainers | Running Shoes | Air Glide 2 - Men's Shoes | Runners |
         Laufschuhe | Turnschuhe | Baskets montantes | Chaussures de running | Scarpe da corsa | Zapatillas |
         スニーカー | ランニングシューズ レディース
@@ -146,7 +149,7 @@ TITLES = """
         Handyhülle | Tischdecke | Reisetasche | Chemise de nuit | Ensemble veste et pantalon |
         Maillot de bain deux pièces | Costume en laine | セットアップ | スーツ | 靴下 | コートハンガー |
         コート掛け | スマホケース | Alba No. 5 | Wool and Silk | Blue Denim Fabric Care | Formal Leather Shoes |
-        Padded Sports Top Bra | Rib Vest | Black Innerwear Vest | Blouson and Skirt | Straw Sun Hat |
+        Padded Sports Top Bra | Rib Vest | Black Innerwear Vest | Blouson and Skirt | Cowboy Hat |
         Jupe-short plissée | Scarpe stringate
 """
 """Silhouette (`-` for none): invented titles of six markets, with words that mean several things."""
