@@ -149,6 +149,7 @@ class SolidBody:
         blend would be a slope.
         """
         scene = self.scene
+        scene.solid = True
         self.box()
         places = [_to_pixels(scene, each.points) for each in self.surfaces]
         windows = [_window(scene, place) for place in places]
