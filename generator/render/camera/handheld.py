@@ -17,10 +17,10 @@ Matrix = npt.NDArray[np.floating[Any]]
 HUNG_TOPS = frozenset({"sweater", "cardigan", "hoodie", "shirt", "t-shirt", "polo-shirt", "dress"})
 HUNG_COATS = frozenset(
     {"trench-coat", "coat", "car-coat", "duffle-coat", "cape", "quilted-jacket", "puffer-jacket"}
-    | {"gilet", "bomber-jacket", "blazer"}
+    | {"gilet", "bomber-jacket", "blazer", "denim-jacket", "windbreaker", "track-jacket", "fleece-jacket", "parka"}
 )
 CLIPPED = frozenset({"skirt", "trousers", "jeans", "shorts", "swim-shorts"})
-FRAME_FILL = 0.76, 1.02
+FRAME_FILL = 0.79, 1.02
 """Extent of most products of ordinary size in the frame, as a share of the image."""
 UPRIGHT, SIDEWAYS, SQUARE = (3, 4), (4, 3), (1, 1)
 LANDSCAPE = {
@@ -86,7 +86,7 @@ def _sheet_to_image(scene: Scene, turn: float) -> Matrix:
     half = 0.5 * np.array(frame_size(scene))[::-1] / scene.size
     extent, limit = float((high - low).max()), float(((high - low) / (2 * half)).max())
     fill = shot.uniform("near", *FRAME_FILL) * (shot.uniform("nearer", 1.05, 1.25) if shot.chance("close", 0.08) else 1.0)
-    near = fill / limit * min(1.0, extent / 0.85) ** 0.15
+    near = fill / limit * min(1.0, extent / 0.85) ** 0.10
     room = np.maximum(0.03, half - 0.5 * near * (high - low))
     middle = room * np.array([shot.uniform("right", -0.5, 0.5), shot.uniform("down", -0.42, 0.54)])
     to_picture: Matrix = np.eye(3)
