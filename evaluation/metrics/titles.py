@@ -93,6 +93,8 @@ _SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "crossbody bag": ("crossbody bag", "crossbody", "cross body bag", "cross body"),
         "bucket bag": ("bucket bag",),
         "sneaker": ("trainer",),
+        "slide": ("slider",),
+        "flip flop": ("flip flop", "flipflop"),
         "card case": ("card case", "card holder"),
         "bucket hat": ("bucket hat",),
         "scarf": ("scarves",),

@@ -50,7 +50,6 @@ SNAPSHOT_VIEWS: dict[str, tuple[Callable[[Scene], None], float]] = {
     "boot": (draw_shoe_pair, 0.5),
     "loafer": (draw_shoe_pair, 0.7),
     "pump": (draw_shoe_pair, 0.7),
-    "sandal": (draw_shoe_pair, 0.6),
 }
 """Silhouette -> function that draws it from another side, and the share of snapshots that use it.
 

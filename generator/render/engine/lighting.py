@@ -89,6 +89,12 @@ def render_backdrop(scene: Scene) -> Float32Array:
 def _backdrop_shadow(scene: Scene) -> tuple[Float32Array, float]:
     """Return the shadow mask on the backdrop (0-1) and its strength."""
     size = scene.size
+    if scene.ground is not None:
+        near, far = (
+            gaussian_blur(scene.ground, reach * size, 0.4 * reach * size, 0.6 * reach * size)
+            for reach in (0.010, 0.035)
+        )
+        return np.asarray(0.30 * near + 0.40 * far, np.float32), 1.0
     if scene.floor is None:
         soft, down, right = (0.024, 0.020, 0.011) if scene.pose.folded else (0.017, 0.012, 0.007)
         return gaussian_blur(np.ascontiguousarray(scene.alpha), soft * size, down * size, right * size), 0.32

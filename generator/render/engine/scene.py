@@ -83,6 +83,8 @@ class Scene:
         """Share of each pixel inside the face of a folded garment; nothing is added elsewhere."""
         self.fold_window: Window = (slice(0, size), slice(0, size))
         self.floor: tuple[float, float, float] | None = None
+        self.ground: Float32Array | None = None
+        """Share of each pixel of the floor that a product seen from above covers; None where it has none."""
         self.set_camera(1.0)
 
     def choose_cut(self, name: str) -> str:
@@ -279,6 +281,18 @@ class Scene:
         relief = np.asarray(self.height[window] + height, np.float32)
         self._composite(window, np.asarray(mask, np.float32), relief, cloth, (1.0, 0.0, 0.0), part)
 
+    def add_relief(
+        self,
+        window: Window,
+        mask: Float32Array,
+        height: Float32Array,
+        cloth: str,
+        part: str | None = None,
+        quilted: bool = False,
+    ) -> None:
+        """Add a part by mask (0-1) and height (units) at each pixel of a window, on top of what is there."""
+        self._composite(window, mask, height, cloth, (1.0, float(quilted), 0.0), part)
+
     def add_seam(self, curve: Curve, *, width: float = 0.0045, depth: float = 0.0030, dark: float = 0.35) -> None:
         """Press a seam into what is there: a dark groove with slightly puckered cloth on both sides; sizes in units."""
         drawn = self._trace_line(smooth_line(curve), width, margin=4 * width)
@@ -331,6 +345,14 @@ class Scene:
         """Put the product on a floor: it touches the floor from x0 to x1 at height y (units)."""
         (a, b), (c, _) = self.to_pixels(np.array([[x0, y], [x1, y]]))
         self.floor = (a, c, b)
+
+    def stand_on(self, shapes: Sequence[Outline]) -> None:
+        """Put the product on a floor seen from above: it stands on areas with the given outlines (units)."""
+        (self.ground,) = allocate_planes(1, self.side)
+        for shape in shapes:
+            area = self._rasterize(shape, margin=0.0)
+            if area is not None:
+                np.maximum(self.ground[area.window], area.mask, out=self.ground[area.window])
 
     def add_copy_behind(
         self, dx: float, dy: float, *, flip: bool = False, dim: float = 0.86, shadow: float = 0.55

@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from generator.render.engine import Float32Array, Float64Array, UInt8Array, njit_cached
 
+JUMP = 1.2
+"""Change of the slope from one pixel to the next above which one of them belongs to a nearer part."""
 FILM_STEPS = 8192
 """Entries of the tone curve table, evenly spaced along the square root of light."""
 
@@ -44,6 +46,16 @@ def accumulate_surface(
 
 
 @njit_cached
+def slope_between(before: np.float32, here: np.float32, after: np.float32) -> float:
+    """Return the slope of a height field at the middle of three pixels; beside a nearer part, that away from it."""
+    fall, rise = here - before, after - here
+    if abs(rise - fall) > JUMP:
+        less = float(rise if abs(rise) < abs(fall) else fall)
+        return 0.4 * less if abs(less) < 2 * JUMP else 0.0
+    return float(0.5 * (rise + fall))
+
+
+@njit_cached
 def shade_pixels(
     relief: Float32Array,
     alpha: Float32Array,
@@ -66,8 +78,8 @@ def shade_pixels(
             if alpha[i, j] <= 0:
                 continue
             left, right = max(j - 1, 0), min(j + 1, columns - 1)
-            slope_x = 0.5 * (relief[i, right] - relief[i, left])
-            slope_y = 0.5 * (relief[down, j] - relief[up, j])
+            slope_x = slope_between(relief[i, left], relief[i, j], relief[i, right])
+            slope_y = slope_between(relief[up, j], relief[i, j], relief[down, j])
             solid = min(min(alpha[up, j], alpha[down, j]), min(alpha[i, left], alpha[i, right]))
             bound = (0.3 + 0.7 * solid) / math.sqrt(1 + 0.45 * (slope_x * slope_x + slope_y * slope_y))
             slope_x *= bound

@@ -1,4 +1,4 @@
-"""Draw a pair of shoes from above, as snapshots show sneakers, boots, loafers, pumps and sandals."""
+"""Draw a pair of shoes from above, as snapshots show sneakers, boots, loafers and pumps."""
 
 import math
 
@@ -10,7 +10,7 @@ from generator.render.engine.height_field import Crease
 from generator.render.engine.scene import Scene
 from schemas.appearance import SHOWN
 
-DEFAULT_CLOSURE = {"loafer": "band", "pump": "open", "sandal": "straps"}
+DEFAULT_CLOSURE = {"loafer": "band", "pump": "open"}
 """Closure of the shoes whose record has no such cut."""
 FILL = {"child": 0.70, "small": 0.82, "medium": 0.95, "large": 1.05}
 """Scale of a pair of shoes, by size."""
@@ -92,9 +92,6 @@ def _draw_shoe(foot: _Foot, broad: float) -> None:
     for i in range(3):
         a, b = foot.line([(-0.09, -0.17 + 0.03 * i), (0.09, -0.16 + 0.03 * i)])
         bend.append(Crease(a, b, -0.004, 0.010))
-    if closure == "straps":
-        _draw_straps(foot, print_(0.0))
-        return
     scene.add_panel(foot.at(print_(0.0)), puff=0.040, soft=0.060, volume=0.020, folds=bend, shadow=0.35)
     opening = -0.02 if closure == "laces" and not boot else d.uniform("opening", -0.14, 0.02)
     opening -= 0.08 if name == "pump" else 0.0
@@ -109,25 +106,6 @@ def _draw_shoe(foot: _Foot, broad: float) -> None:
     scene.add_panel(foot.at(hole), "lining", puff=0.0, lift=0.012, shade=d.uniform("depth", 0.25, 0.8), shadow=0.0)
     scene.darken(foot.at((hole - (0.0, 0.0)) * (0.9, 1.0)), 0.35, 0.02)
     _draw_closure(foot, closure, opening, boot)
-
-
-def _draw_straps(foot: _Foot, shape: Outline) -> None:
-    """Draw the insole of a sandal with two or three straps and a heel strap, or the straps of a flip-flop."""
-    scene, d = foot.scene, foot.scene.design
-    scene.add_panel(foot.at(shape), "lining", puff=0.006, soft=0.02, lift=0.006, shadow=0.2)
-    wide = d.uniform("strap width", 0.035, 0.11)
-    if d.chance("fork", 0.25):
-        for x in (-0.115, 0.115):
-            scene.add_overlay(
-                ribbon(foot.line([(0.0, -0.27), (0.7 * x, -0.15), (x, 0.0)]), 0.035), puff=0.016, clip=False
-            )
-        return
-    for y in (-0.24, -0.10)[: 1 if wide > 0.08 else 2]:
-        curve: Curve = [(-0.135, y + 0.06), (0.0, y - 0.02), (0.135, y + 0.05)]
-        scene.add_overlay(ribbon(foot.line(curve), wide), puff=0.018, soft=0.02, shadow=0.6, clip=False)
-    if d.chance("heel strap", 0.6):
-        back: Curve = [(-0.095, 0.12), (-0.075, 0.30), (0.0, 0.36), (0.075, 0.30), (0.095, 0.12)]
-        scene.add_overlay(ribbon(foot.line(back), 0.030), puff=0.014, soft=0.012, shadow=0.5, clip=False)
 
 
 def _draw_closure(foot: _Foot, closure: str, opening: float, boot: bool) -> None:

@@ -635,7 +635,7 @@ def test_vocabulary_names_only_what_can_be_rendered() -> None:
     ("path", "silhouette"),
     [
         (("WOMAN", "OUTERWEAR", "TRENCH COATS"), "trench-coat"),
-        (("Men", "Footwear", "Flip Flops"), "sandal"),
+        (("Men", "Footwear", "Flip Flops"), "flip-flop"),
         (("WOMAN", "READY-TO-WEAR", "SWEATSHIRTS"), "hoodie"),
         (("WOMAN", "BAGS", "N.A."), "tote-bag"),
         (("MAN", "成衣", "连衣裙"), "dress"),

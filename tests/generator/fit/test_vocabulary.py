@@ -125,8 +125,9 @@ TITLES = """
         Stivali | Botas | ショートブーツ | レインブーツ
     loafer: Loafers | Penny Loafers | Driving Shoes | Mokassins | Mocassins en daim | ローファー
     pump: Pumps | Court Shoes | Stiletto Heels | Ballet Flats | Ballerinas | Escarpins | Ballerines | パンプス
-    sandal: Sandals | Pool Slides | Flip-Flops | Platform Sandals | Slide Sandals | Sandalen | Sandales à talon |
-        Tongs | Sandali | Chanclas | サンダル
+    sandal: Sandals | Platform Sandals | Sandalen | Sandales à talon | Sandali | サンダル
+    slide: Pool Slides | Slide Sandals | Badelatschen | Claquettes | Ciabatte | シャワーサンダル
+    flip-flop: Flip-Flops | Flip Flops | Zehentrenner | Tongs | Infradito | Chanclas | ビーチサンダル
     perfume-bottle: Eau de Parfum | Rose Eau de Toilette 50 ml | Parfum | Profumo | 香水
     lipstick: Matte Lipstick | Lippenstift | Rouge à lèvres | 口紅
     candle: Scented Candle | Duftkerze | Bougie parfumée | アロマキャンドル
