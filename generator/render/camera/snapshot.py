@@ -134,11 +134,11 @@ def _sample_creases(scene: Scene) -> Float32Array:
         x, y, angle, long = rng.uniform((-0.3, 0.0, 0.0, 0.10), (0.3, 0.75, 2 * np.pi, 0.34))
         depth, width, bow = rng.uniform(-0.007, 0.007), rng.uniform(0.006, 0.018), rng.normal(0, 0.12)
         end = x + long * np.cos(angle), y + long * np.sin(angle)
-        folds.append(Crease((x, y), end, depth * strength, width, bow))
+        folds.append(Crease((x, y), end, 2.0 * depth * strength, width, bow))
     x, y = scene.x, scene.y
     place = np.float32(shot.uniform("crumples", 0, 9))
     rough = 0.0050 * smooth_noise(x + place, y, 0.10) + 0.0022 * smooth_noise(x, y + place, 0.045, layer=1)
-    return np.asarray(sum_folds(folds, x, y) + np.float32(strength) * rough, np.float32)
+    return np.asarray(sum_folds(folds, x, y) + np.float32(1.7 * strength) * rough, np.float32)
 
 
 def _contact_shadow(cover: Float32Array, shot: Variation, hung: bool) -> Float32Array:

@@ -48,24 +48,24 @@ def draw_t_shirt(scene: Scene) -> None:
     d, pointed = scene.design, scene.choose_cut("neckline") == "v"
     chest = d.uniform("chest", 0.192, 0.212)
     measures = GarmentMeasures(
-        scoop=d.uniform("v depth", 0.125, 0.160) if pointed else d.uniform("scoop", 0.040, 0.066),
-        neck=d.uniform("neck", 0.058, 0.075),
+        scoop=d.uniform("v depth", 0.125, 0.160) if pointed else d.uniform("scoop", 0.040, 0.080),
+        neck=d.uniform("neck", 0.058, 0.086),
         shoulder=chest + d.uniform("shoulder", -0.004, 0.014),
         chest=chest,
         armhole=d.uniform("armhole", 0.170, 0.205),
-        waist=chest - d.uniform("waist", -0.006, 0.016),
-        hem=chest + d.uniform("hem", -0.010, 0.016),
+        waist=chest - d.uniform("waist", -0.008, 0.022),
+        hem=chest + d.uniform("hem", -0.010, 0.030),
         length=d.uniform("length", 0.53, 0.61),
     )
     measures = apply_fit(measures, scene.choose_cut("fit"))
-    made = _sample_sleeve(scene, d.uniform("sleeve", 0.10, 0.18), (0.068, 0.046))
+    made = _sample_sleeve(scene, d.uniform("sleeve", 0.085, 0.18), (0.068, 0.046))
     measures = place_garment(scene, measures, 1.30, sleeve=made)
     neckline = v_neck(measures) if pointed else round_neck(measures)
     arms = draw_sleeves(scene, measures, made)
     draw_inside_back(scene, measures, measures.scoop + 0.01, "main")
     draw_body(scene, measures, neckline, puff=0.014, volume=0.012, shadow=0.35)
     draw_chest_print(scene, measures)
-    draw_neck_band(scene, neckline, d.uniform("band", 0.014, 0.024))
+    draw_neck_band(scene, neckline, d.uniform("band", 0.009, 0.021), d.choice("band cloth", ("rib", "self", "self")))
     for each in arms:
         draw_stitches(scene, each.across(0.90 if made.length < 0.3 else 0.965))
     draw_hem_stitch(scene, measures)
