@@ -197,13 +197,22 @@ COATS_AND_JACKETS = (
         shows=CLOTH | {"hardware"},
         cuts={"fit": EVERY_FIT, "presentation": WORN},
         size_wording="garment",
-        nouns=("Trucker Jacket", "Trucker Jacket", "Truckerjacke", "Veste trucker", "トラッカージャケット", "Trucker Jacket"),
+        nouns=(
+            "Trucker Jacket",
+            "Trucker Jacket",
+            "Truckerjacke",
+            "Veste trucker",
+            "トラッカージャケット",
+            "Trucker Jacket",
+        ),
         group="outerwear",
         category=(
             *("TRUCKER JACKETS", "TRUCKER JACKETS", "TRUCKERJACKEN", "VESTES TRUCKER", "トラッカージャケット"),
             "TRUCKER JACKETS",
         ),
-        category_pattern=r"(denim|jeans?) ?jacke|trucker ?jack|veste trucker|vestes? en jean|gジャン|トラッカージャケット|デニムジャケット",
+        category_pattern=(
+            r"(denim|jeans?) ?jacke|trucker ?jack|vestes? (trucker|en jean)|truckerjacke|gジャン|(トラッカー|デニム)ジャケット"
+        ),
         match_priority=52,
         title_words="""
             en: denim jacket, jean jacket, jeans jacket, trucker jacket, western jacket
@@ -219,13 +228,15 @@ COATS_AND_JACKETS = (
     ),
     Silhouette(
         name="windbreaker",
-        shows=CLOTH | {"hardware", "lining"},
+        shows=CLOTH | {"hardware"},
         cuts={"fit": EVERY_FIT, "presentation": WORN},
         size_wording="garment",
         nouns=("Windbreaker", "Windbreaker", "Windjacke", "Coupe-vent", "ウインドブレーカー", "Windcheater"),
         group="outerwear",
         category=("WINDBREAKERS", "WINDBREAKERS", "WINDJACKEN", "COUPE-VENTS", "ウインドブレーカー", "WINDCHEATERS"),
-        category_pattern=r"wind ?(breaker|cheater|jacke)|coupe-?vent|rain jacket|regenjacke|softshell|ウイ?ィ?ンドブレーカー",
+        category_pattern=(
+            r"wind ?(breaker|cheater|jacke)|coupe-?vent|rain jacket|regenjacke|softshell|ウ[イィ]ンドブレーカー"
+        ),
         match_priority=54,
         title_words="""
             en: windcheater, windrunner, anorak, windbreaker jacket, coach jacket, softshell, softshell jacket,
@@ -254,7 +265,7 @@ COATS_AND_JACKETS = (
             *("TRACK JACKETS", "TRACK TOPS", "TRAININGSJACKEN", "VESTES DE SURVÊTEMENT", "トラックジャケット"),
             "TRACK JACKETS",
         ),
-        category_pattern=r"track (jacket|top)|tracksuit|trainingsjacke|surv[eê]tement|トラックジャケット|ジャージジャケット",
+        category_pattern=r"track (jacket|top)|tracksuit|trainingsjacke|surv[eê]tement|トラックジャケット",
         match_priority=56,
         title_words="""
             en: track top, tracksuit top, tracksuit jacket, training jacket, warm-up jacket
@@ -293,7 +304,7 @@ COATS_AND_JACKETS = (
     ),
     Silhouette(
         name="parka",
-        shows=CLOTH | {"hardware", "lining", "quilting"},
+        shows=CLOTH | {"lining", "quilting"},
         cuts={"fit": EVERY_FIT, "presentation": WORN},
         size_wording="garment",
         nouns=("Parka", "Parka", "Parka", "Parka", "モッズコート", "Parka"),

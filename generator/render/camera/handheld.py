@@ -74,7 +74,7 @@ def _sheet_to_image(scene: Scene, turn: float) -> Matrix:
     The distance makes the product fill about as much of the frame as people choose; a small product fills less.
     """
     shot = scene.shot
-    stretch, shear = np.exp(shot.uniform("stretch", -0.13, 0.13)), shot.uniform("shear", -0.06, 0.06)
+    stretch, shear = np.exp(shot.uniform("stretch", -0.07, 0.05)), shot.uniform("shear", -0.06, 0.06)
     spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     linear = spin @ np.array([[stretch, shear], [0, 1 / stretch]])
     step = max(1, scene.side // 56)
@@ -85,7 +85,9 @@ def _sheet_to_image(scene: Scene, turn: float) -> Matrix:
     low, high = flat.min(axis=1), flat.max(axis=1)
     half = 0.5 * np.array(frame_size(scene))[::-1] / scene.size
     extent, limit = float((high - low).max()), float(((high - low) / (2 * half)).max())
-    fill = shot.uniform("near", *FRAME_FILL) * (shot.uniform("nearer", 1.05, 1.25) if shot.chance("close", 0.08) else 1.0)
+    fill = shot.uniform("near", *FRAME_FILL)
+    if shot.chance("close", 0.08):
+        fill *= shot.uniform("nearer", 1.05, 1.25)
     near = fill / limit * min(1.0, extent / 0.85) ** 0.10
     room = np.maximum(0.03, half - 0.5 * near * (high - low))
     middle = room * np.array([shot.uniform("right", -0.5, 0.5), shot.uniform("down", -0.42, 0.54)])
@@ -113,7 +115,8 @@ def _sample_turn(shot: Variation, hung: bool) -> float:
         return shot.uniform("held", -0.06, 0.06)
     if shot.chance("turned far", 0.012):
         return shot.choice("quarter", (-np.pi / 2, np.pi / 2, np.pi)) + shot.uniform("held", -0.15, 0.15)
-    return shot.uniform("held", -0.07, 0.07) + shot.uniform("held askew", -0.07, 0.07) + (shot.uniform("held far", -0.25, 0.25) if shot.chance("askew", 0.10) else 0.0)
+    turn = shot.uniform("held", -0.07, 0.07) + shot.uniform("held askew", -0.07, 0.07)
+    return turn + (shot.uniform("held far", -0.25, 0.25) if shot.chance("askew", 0.10) else 0.0)
 
 
 def _project(matrix: Matrix, rows: Float32Array, columns: Float32Array) -> tuple[Float32Array, Float32Array]:

@@ -26,7 +26,6 @@ from generator.render.clothes.garment import (
     GarmentMeasures,
     Sleeve,
     apply_fit,
-    body_outline,
     draw_body,
     draw_cuff,
     draw_hem_band,
@@ -36,7 +35,16 @@ from generator.render.clothes.garment import (
     place_garment,
     sample_sleeve,
 )
-from generator.render.engine.curves import Curve, Outline, Point, interpolate, mirrored_outline, on_side, outline, ribbon
+from generator.render.engine.curves import (
+    Curve,
+    Outline,
+    Point,
+    interpolate,
+    mirrored_outline,
+    on_side,
+    outline,
+    ribbon,
+)
 from generator.render.engine.fittings import draw_button, draw_flap, draw_ring, draw_welt, draw_zipper
 from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
@@ -100,11 +108,16 @@ def draw_denim_jacket(scene: Scene) -> None:
         scene.add_topstitch(on_side([(x, y + 0.008) for x, y in across], side), width=0.0030)
         x0, x1 = 0.046, 0.046 + d.uniform("pocket", 0.060, 0.074)
         for x, end in ((x0 + 0.004, 0.030), (x1 - 0.004, 0.070)):
-            seam = on_side([(x, yoke + 0.02), (0.5 * (x + end) + 0.004, 0.5 * (yoke + measures.length)), (end, measures.length)], side)
+            bow: Curve = [
+                (x, yoke + 0.02),
+                (0.5 * (x + end) + 0.004, 0.5 * (yoke + measures.length)),
+                (end, measures.length),
+            ]
+            seam = on_side(bow, side)
             scene.add_seam(seam, dark=0.34)
             scene.add_topstitch([(x + side * 0.006, y) for x, y in seam], width=0.0028)
         draw_flap(scene, (side * x0, yoke + 0.002), (side * x1, yoke), 0.040)
-        draw_button(scene, side * 0.5 * (x0 + x1), yoke + 0.026, 0.0080)
+        draw_button(scene, side * 0.5 * (x0 + x1), yoke + 0.024, 0.0100)
         if d.chance("side pockets", 0.6):
             draw_welt(scene, (side * 0.128, measures.length - 0.12), (side * 0.146, measures.length - 0.035), 0.020)
     if undone >= 1.0:
@@ -115,20 +128,22 @@ def draw_denim_jacket(scene: Scene) -> None:
             if side == placket_side(scene):
                 for i in range(5):
                     x, y = interpolate(edge[1 + i // 2], edge[2 + i // 2], 0.2 + 0.5 * (i % 2))
-                    draw_button(scene, x + side * 0.015, y, 0.0095)
+                    draw_button(scene, x + side * 0.015, y, 0.0118)
     else:
         side = placket_side(scene)
         draw_front_edge(scene, side * 0.018, measures.scoop, low, stitch_inset=0.0)
         for x in (-0.018, 0.018):
             scene.add_topstitch([(x, measures.scoop + 0.02), (x, low)], width=0.0028)
         top = max(measures.scoop + 0.02, 0.095)
-        draw_button_row(scene, 0.0, top, low - 0.018, 5 if undone else 6, 0.0095)
+        draw_button_row(scene, 0.0, top, low - 0.018, 5 if undone else 6, 0.0118)
     draw = draw_open_collar if undone else draw_shirt_collar
-    draw(scene, measures, spread=d.uniform("spread", 0.030, 0.050), depth=d.uniform("points", 0.088, 0.112), stand=0.022)
+    draw(
+        scene, measures, spread=d.uniform("spread", 0.030, 0.050), depth=d.uniform("points", 0.088, 0.112), stand=0.022
+    )
     for arm in arms:
         draw_cuff(scene, arm, 0.046, "main", 1.03)
         a, b = arm.across(0.955)
-        draw_button(scene, *interpolate(a, b, 0.6), 0.0085)
+        draw_button(scene, *interpolate(a, b, 0.6), 0.0100)
 
 
 def _draw_colour_panels(scene: Scene, measures: GarmentMeasures, neckline: Curve) -> None:
@@ -151,7 +166,9 @@ def _draw_colour_panels(scene: Scene, measures: GarmentMeasures, neckline: Curve
     if kind == "low":
         top = d.uniform("panel low", 0.26, 0.36)
         shape = mirrored_outline(
-            [(0.0, top), (measures.chest + 0.03, top)], (measures.hem + 0.05, measures.length + 0.03), (0.0, measures.length + 0.03)
+            [(0.0, top), (measures.chest + 0.03, top)],
+            (measures.hem + 0.05, measures.length + 0.03),
+            (0.0, measures.length + 0.03),
         )
         _sew_panel(scene, shape)
         return
@@ -175,9 +192,7 @@ def draw_windbreaker(scene: Scene) -> None:
     """Draw a thin jacket: hood or standing collar, a zip, often a second colour, drawcords, elastic cuffs and hem."""
     d = scene.design
     hooded = d.chance("hood", 0.65)
-    measures = apply_fit(
-        _jacket_measures(scene, (0.184, 0.204), (0.52, 0.60), tuck=0.010), scene.choose_cut("fit")
-    )
+    measures = apply_fit(_jacket_measures(scene, (0.194, 0.214), (0.52, 0.60), tuck=0.010), scene.choose_cut("fit"))
     sleeve = sample_sleeve(
         scene, d.uniform("sleeve", 0.38, 0.43), d.uniform("cuff", 0.046, 0.054), angle=0.24, fullness=1.08, tuck=0.18
     )
@@ -215,7 +230,10 @@ def draw_windbreaker(scene: Scene) -> None:
 def _draw_drawcords(scene: Scene, top: float) -> None:
     """Draw the two cords of a hood, with stoppers."""
     for side in (-1, 1):
-        swing, low = scene.shot.uniform(f"cord {side}", -0.014, 0.014), scene.shot.uniform(f"cord end {side}", 0.05, 0.10)
+        swing, low = (
+            scene.shot.uniform(f"cord {side}", -0.014, 0.014),
+            scene.shot.uniform(f"cord end {side}", 0.05, 0.10),
+        )
         line: Curve = [(0.026, top + 0.012), (0.030 + swing, top + 0.6 * low), (0.028 + swing, top + low)]
         scene.add_overlay(ribbon(on_side(line, side), 0.007), "cord", puff=0.004, soft=0.003, clip=False)
         draw_ring(scene, side * (0.028 + swing), top + low, 0.006, 0.009, 0.006)
@@ -283,8 +301,8 @@ def _draw_sleeve_stripes(scene: Scene, arm: Sleeve, count: int) -> None:
 def draw_fleece_jacket(scene: Scene) -> None:
     """Draw a soft thick jacket: a standing collar, a zip, bound edges, zipped pockets, some with a smooth yoke."""
     d = scene.design
-    measures = apply_fit(_jacket_measures(scene, (0.184, 0.202), (0.50, 0.57)), scene.choose_cut("fit"))
-    sleeve = sample_sleeve(scene, d.uniform("sleeve", 0.37, 0.42), d.uniform("cuff", 0.050, 0.060), angle=0.24)
+    measures = apply_fit(_jacket_measures(scene, (0.184, 0.200), (0.50, 0.57)), scene.choose_cut("fit"))
+    sleeve = sample_sleeve(scene, d.uniform("sleeve", 0.37, 0.42), d.uniform("cuff", 0.050, 0.060), angle=0.38)
     measures = place_garment(scene, measures, 1.22, top=-0.07, sleeve=sleeve)
     arms = draw_sleeves(scene, measures, sleeve, puff=0.024)
     draw_inside_back(scene, measures, measures.scoop + 0.02, "main")
@@ -309,7 +327,7 @@ def draw_fleece_jacket(scene: Scene) -> None:
 
 @register_silhouette("parka")
 def draw_parka(scene: Scene) -> None:
-    """Draw a long padded jacket: a hood, mostly with a fur rim, a covered zip with snaps, a drawn waist, big pockets."""
+    """Draw a long padded jacket: a hood, mostly with a fur rim, a covered zip with snaps, a drawn waist, pockets."""
     d = scene.design
     chest = d.uniform("chest", 0.158, 0.180)
     undone = scene.pose.undone
@@ -338,7 +356,15 @@ def draw_parka(scene: Scene) -> None:
     draw_hood_behind(scene, measures, hood, wide)
     folds = body_folds(scene, measures)[:9]
     draw_body(
-        scene, measures, round_neck(measures), puff=0.024, soft=0.034, volume=0.016, folds=folds, shadow=0.5, quilted=padded
+        scene,
+        measures,
+        round_neck(measures),
+        puff=0.024,
+        soft=0.034,
+        volume=0.016,
+        folds=folds,
+        shadow=0.5,
+        quilted=padded,
     )
     low, side = measures.length + measures.dip, placket_side(scene)
     if undone >= 1.0:
@@ -358,7 +384,11 @@ def draw_parka(scene: Scene) -> None:
         for x0, x1 in ((-half, -0.03), (0.03, half)):
             scene.add_seam([(x0, y), (0.5 * (x0 + x1), y + 0.004), (x1, y)], dark=0.40, width=0.006, depth=0.006)
     for each in (-1, 1):
-        x0, x1, y = 0.052, 0.052 + d.uniform("pocket", 0.070, 0.084), measures.length - d.uniform("pocket at", 0.20, 0.235)
+        x0, x1, y = (
+            0.052,
+            0.052 + d.uniform("pocket", 0.070, 0.084),
+            measures.length - d.uniform("pocket at", 0.20, 0.235),
+        )
         if d.chance("patch", 0.6):
             draw_patch_pocket_of(scene, each, x0, x1, y, 0.105, flapped=True)
             draw_snap(scene, each * 0.5 * (x0 + x1), y + 0.024, 0.008)
@@ -394,7 +424,9 @@ def _draw_fur_rim(scene: Scene, measures: GarmentMeasures, tall: float, wide: fl
     away = band - middle
     tufts = 1 + np.where(np.arange(num) % 2 == 0, 1.0, -0.2) * rng.uniform(0.02, 0.16, num)
     shape = middle + away * tufts[:, None]
-    scene.add_panel(np.asarray(shape), "fur", puff=0.020, soft=0.016, lift=0.010, shadow=0.6, reach=0.018, part="collar")
+    scene.add_panel(
+        np.asarray(shape), "fur", puff=0.020, soft=0.016, lift=0.010, shadow=0.6, reach=0.018, part="collar"
+    )
     for i in range(26):
         share = (i + rng.uniform(0.1, 0.9)) / 26 * (len(path) - 1)
         k = min(int(share), len(path) - 2)

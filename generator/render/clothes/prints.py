@@ -44,7 +44,20 @@ def draw_chest_print(scene: Scene, measures: GarmentMeasures) -> None:
     d = scene.design
     wide = 2 * measures.chest * d.uniform("print width", 0.42, 0.72)
     top = max(measures.scoop, 0.05) + d.uniform("print top", 0.030, 0.065)
-    kinds = ("word", "words", "words", "words", "number", "frame", "block", "picture", "picture", "disc", "hills", "bars")
+    kinds = (
+        "word",
+        "words",
+        "words",
+        "words",
+        "number",
+        "frame",
+        "block",
+        "picture",
+        "picture",
+        "disc",
+        "hills",
+        "bars",
+    )
     kind = d.choice("print kind", kinds)
     word = d.choice("print word", WORDS)
     if kind in ("frame", "block", "picture"):

@@ -162,7 +162,11 @@ def draw_shirt(scene: Scene) -> None:
         )
     if measures.waist < 0.92 * measures.chest:
         for side in (-1, 1):
-            dart: Curve = [(0.50 * chest, 0.24), (0.46 * chest, measures.waist_at), (0.50 * chest, measures.length - 0.09)]
+            dart: Curve = [
+                (0.50 * chest, 0.24),
+                (0.46 * chest, measures.waist_at),
+                (0.50 * chest, measures.length - 0.09),
+            ]
             scene.add_seam(on_side(dart, side), dark=0.20, width=0.0035)
     _draw_chest_pockets(scene)
     low = measures.length + tail
