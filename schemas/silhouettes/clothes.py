@@ -1,6 +1,6 @@
 """Silhouettes of clothes: coats and jackets, tops, dresses and bottoms."""
 
-from schemas.silhouettes.record import CLOTH, EVERY_FIT, FOLDABLE, FOLDED, WORN, Silhouette
+from schemas.silhouettes.record import CLOTH, EVERY_FIT, FOLDABLE, FOLDED, TURNED, WORN, Silhouette
 
 COATS_AND_JACKETS = (
     Silhouette(
@@ -582,7 +582,7 @@ DRESSES_AND_BOTTOMS = (
     Silhouette(
         name="trousers",
         shows=CLOTH,
-        cuts={"fit": EVERY_FIT, "presentation": FOLDABLE},
+        cuts={"fit": EVERY_FIT, "presentation": (*TURNED, "folded")},
         folded_shows=FOLDED,
         size_wording="garment",
         nouns=("Pants", "Trousers", "Hose", "Pantalon", "パンツ", "Trousers"),
@@ -615,7 +615,7 @@ DRESSES_AND_BOTTOMS = (
     Silhouette(
         name="jeans",
         shows=CLOTH,
-        cuts={"fit": EVERY_FIT, "presentation": FOLDABLE},
+        cuts={"fit": EVERY_FIT, "presentation": (*TURNED, "folded")},
         folded_shows=FOLDED,
         size_wording="garment",
         nouns=("Jeans", "Jeans", "Jeans", "Jean", "ジーンズ", "Jeans"),
@@ -638,7 +638,7 @@ DRESSES_AND_BOTTOMS = (
     Silhouette(
         name="shorts",
         shows=CLOTH,
-        cuts={"fit": EVERY_FIT, "presentation": FOLDABLE},
+        cuts={"fit": EVERY_FIT, "presentation": (*TURNED, "folded")},
         folded_shows=FOLDED,
         size_wording="garment",
         nouns=("Shorts", "Shorts", "Shorts", "Short", "ショートパンツ", "Shorts"),
@@ -663,7 +663,7 @@ DRESSES_AND_BOTTOMS = (
     Silhouette(
         name="swimsuit",
         shows=CLOTH,
-        cuts={"neckline": ("round", "v"), "presentation": WORN},
+        cuts={"neckline": ("round", "v"), "presentation": TURNED},
         size_wording="garment",
         nouns=("One-Piece Swimsuit", "Swimsuit", "Badeanzug", "Maillot de bain", "水着", "Swimsuit"),
         group="clothing",
@@ -688,7 +688,7 @@ DRESSES_AND_BOTTOMS = (
     Silhouette(
         name="swim-shorts",
         shows=CLOTH,
-        cuts={"presentation": WORN},
+        cuts={"presentation": TURNED},
         size_wording="garment",
         nouns=("Swim Trunks", "Swim Shorts", "Badehose", "Short de bain", "スイムパンツ", "Swim Shorts"),
         group="clothing",

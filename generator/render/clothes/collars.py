@@ -41,7 +41,8 @@ def draw_inside_back(
     """Draw the inner side of the back, seen through the neck opening, with its label."""
     n = measures.neck
     shape = mirrored_outline([(0.0, -0.006), (0.6 * n, -0.006), (n, -0.008)], [(n, depth), (0.0, depth)])
-    scene.add_panel(shape, cloth, puff=0.0, lift=0.014, shade=0.82, shadow=0.0)
+    worn = scene.pose.worn
+    scene.add_panel(shape, cloth, puff=0.0, lift=0.014, shade=0.68 if worn else 0.82, shadow=0.0)
     if label and depth > 0.03:
         wide = scene.design.uniform("label", 0.30, 0.48) * n
         scene.add_overlay(
@@ -50,7 +51,11 @@ def draw_inside_back(
             puff=0.001,
             shade=0.80,
         )
-    scene.darken(mirrored_outline([(0.0, depth * 0.55), (n, depth * 0.35)], [(n, depth), (0.0, depth)]), 0.25, 0.02)
+    scene.darken(
+        mirrored_outline([(0.0, depth * 0.55), (n, depth * 0.35)], [(n, depth), (0.0, depth)]),
+        0.5 if worn else 0.25,
+        0.02,
+    )
 
 
 def draw_neck_band(scene: Scene, neckline: Curve, width: float, cloth: str = "rib") -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from generator.render.clothes.folded import face_folds, fold_top, layer_lift
 from generator.render.clothes.folds import body_folds, sleeve_folds
-from generator.render.clothes.turned import turn_garment
+from generator.render.clothes.turned import WRAP, turn_garment
 from generator.render.engine.curves import Curve, Outline, Point, mirrored_outline, on_side, outline
 from generator.render.engine.height_field import Fold
 from generator.render.engine.scene import Scene
@@ -138,13 +138,16 @@ def place_garment(
         fold_top(scene, made.chest, made.length, top)
         return made
     low, wide = made.length + made.dip, max(made.hem, made.chest, made.waist)
+    wide *= 1 - WRAP if scene.pose.worn else 1
     if sleeve is not None:
         x, y = 0.5 * (made.shoulder + made.chest), 0.5 * (made.slope + made.armhole)
+        wrapped, cuff = (WRAP * made.chest, 0.030) if scene.pose.worn else (0.0, 0.0)
         for side in (-1, 1):
             upper, lower = arm_angles(scene, sleeve, side)
             upper, lower, half = upper + 0.045, lower + 0.045, 0.5 * sleeve.length
-            low = max(low, y + half * (math.cos(upper) + math.cos(lower)) + sleeve.half_cuff * math.sin(upper))
-            wide = max(wide, x + half * (math.sin(upper) + math.sin(lower)) + 1.1 * sleeve.half_cuff + 0.01)
+            low = max(low, y + half * (math.cos(upper) + math.cos(lower)) + sleeve.half_cuff * math.sin(upper) + cuff)
+            out = x - wrapped + half * (math.sin(upper) + math.sin(lower))
+            wide = max(wide, out + 1.1 * sleeve.half_cuff + 0.01)
     side_room = 0.43 if scene.pose.yaw else 0.455  # the near side of a turned body looks larger
     reach = min(NEAR * zoom * child_zoom(scene), side_room / wide, 0.91 / (low - top))
     scene.set_camera(reach, (0.0, 0.5 * (low + top)))
@@ -309,7 +312,7 @@ def _draw_sleeve(
         ends = (0.42, 0.58, *ends[1:])
     outer = [tip, edge(0.22, 1), *(edge(share, 1) for share in ends)]
     inner = [*(edge(share, -1) for share in ends[::-1]), edge(0.25, -1), pit]
-    near = scene.pose.yaw * side < 0
+    near = scene.pose.worn or scene.pose.yaw * side < 0
     set_in = [pit, (side * (measures.chest - 0.006), 0.55 * (measures.slope + measures.armhole)), tip]
     under_body = [(0.7 * pit[0], pit[1]), (0.7 * tip[0], tip[1])]
 

@@ -11,6 +11,8 @@ METALS = {"silver": "#d3d6da", "gold": "#d6ac4e"}
 HORN = linear("#3b2a1e")
 SAND = linear("#cdb488")
 BURGUNDY = linear("#7d2233")
+SMALL_PRINTS = ("dress", "skirt")
+"""Silhouettes whose patterns are smaller: they are sewn from light cloth."""
 KNITTED = ("knit", "cable-knit", "wool", "cashmere", "jersey", "boucle", "shearling")
 """Materials whose collars and cuffs are knitted bands."""
 DYES = ("#a52a32", "#27407c", "#2f6b4f", "#d8a63a", "#c9788c", "#e9e4d8", "#1b1c20", "#7fa6c9", "#6d6f73")
@@ -87,7 +89,7 @@ def sample_pattern_style(appearance: Appearance) -> PatternStyle:
     """Sample how this design prints or weaves its pattern; all colourways share it."""
     design = Variation(f"{appearance.silhouette}/pattern", appearance.design_seed)
     return PatternStyle(
-        scale=2 ** design.uniform("scale", -0.75, 0.45),
+        scale=2 ** (design.uniform("scale", -0.75, 0.45) - (0.6 if appearance.silhouette in SMALL_PRINTS else 0.0)),
         strength=design.uniform("strength", 0.60, 0.92),
         dye=linear(design.choice("dye", DYES)) if design.chance("dyed", 0.5) else None,
         width=design.uniform("width", 0.0, 1.0),

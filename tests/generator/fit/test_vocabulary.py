@@ -1,6 +1,7 @@
 """What titles, leaves and cells of other columns mean."""
 
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from generator.fit.vocabulary import (
     PALETTE,
     find_attribute_columns,
     find_kind,
+    find_undrawn,
+    invent_names,
+    list_terms,
+    list_words,
     read_colour,
     read_material,
     read_pattern,
@@ -122,7 +127,10 @@ TITLES = """
     cap: Baseball Cap | Trucker Cap | Logo Cap | Snapback | Dad Hat | Basecap | Casquette | Gorra | キャップ
     beanie: Beanie | Ribbed Beanie | Beanie Hat | Bobble Hat | Strickmütze | Bonnet en laine | ニット帽 |
         Cappello di lana
-    bucket-hat: Bucket Hat | Sun Hat | Fischerhut | Bob en coton | バケットハット
+    flat-cap: Flat Cap | Newsboy Cap | Schiebermütze | Casquette plate | Coppola | ハンチング
+    fedora: Fedora | Wool Felt Hat | Panama Hat | Filzhut | Trilby | 中折れ帽
+    sun-hat: Straw Sun Hat | Sun Hat | Floppy Straw Hat | Strohhut | Capeline | Chapeau de paille | 麦わら帽子
+    bucket-hat: Bucket Hat | Fischerhut | Bob en coton | バケットハット
     sneaker: Sneakers | Low-Top Sneakers | High-Top Trainers | Running Shoes | Air Glide 2 - Men's Shoes | Runners |
         Laufschuhe | Turnschuhe | Baskets montantes | Chaussures de running | Scarpe da corsa | Zapatillas |
         スニーカー | ランニングシューズ レディース
@@ -151,7 +159,7 @@ TITLES = """
         Handyhülle | Tischdecke | Reisetasche | Chemise de nuit | Ensemble veste et pantalon |
         Maillot de bain deux pièces | Costume en laine | セットアップ | スーツ | 靴下 | コートハンガー |
         コート掛け | スマホケース | Alba No. 5 | Wool and Silk | Blue Denim Fabric Care | Formal Leather Shoes |
-        Padded Sports Top Bra | Rib Vest | Black Innerwear Vest | Blouson and Skirt | Straw Sun Hat |
+        Padded Sports Top Bra | Rib Vest | Black Innerwear Vest | Blouson and Skirt | Cowboy Hat |
         Jupe-short plissée | Scarpe stringate
 """
 """Silhouette (`-` for none): invented titles of six markets, with words that mean several things."""
@@ -196,6 +204,27 @@ def test_every_generated_title_names_the_silhouette_that_is_drawn(name: str) -> 
     else:
         spec = load_spec(name)
     assert list_contradictions(products(spec, seed=0, start=0, num_products=300)) == []
+
+
+@pytest.mark.parametrize("market", MARKETS)
+def test_words_that_stand_for_rare_ones_name_nothing(market: str) -> None:
+    """Neither a type nor a material, a pattern or a colour; nor do they change what the words after them mean."""
+    names = [*invent_names("katakana" if market == "JP" else "latin"), *list_terms(market)]
+    assert len(names) == len(set(names)) > 500
+    read = (find_kind, find_undrawn, read_material, read_pattern, read_title_colour)
+    assert [name for name in names if any(each(name) is not None for each in read)] == []
+    for silhouette in ("coat", "sneaker", "tote-bag", "bomber-jacket"):
+        noun = NOUNS[silhouette][list(MARKETS).index(market)]
+        alone = find_kind(noun)
+        assert alone is not None
+        found = {match.silhouette for name in names[::7] if (match := find_kind(f"{name} {noun}")) is not None}
+        assert found <= {alone.silhouette}
+    assert {_fold(name) for name in names} <= list_words()
+
+
+def _fold(word: str) -> str:
+    plain = "".join(char for char in unicodedata.normalize("NFKD", word) if not unicodedata.combining(char))
+    return unicodedata.normalize("NFKC", word if not plain.isascii() else plain).casefold()
 
 
 @pytest.mark.parametrize("name", fit_table.ABROAD)
