@@ -211,7 +211,7 @@ COATS_AND_JACKETS = (
             "TRUCKER JACKETS",
         ),
         category_pattern=(
-            r"(denim|jeans?) ?jacke|trucker ?jack|vestes? (trucker|en jean)|truckerjacke|gジャン|(トラッカー|デニム)ジャケット"
+            r"(denim|jeans?) ?jacke|trucker ?jack|vestes? (trucker|en jean)|gジャン|(トラッカー|デニム)ジャケット"
         ),
         match_priority=52,
         title_words="""
