@@ -91,7 +91,7 @@ def _sheet_to_image(scene: Scene, turn: float) -> Matrix:
         fill *= shot.uniform("nearer", 1.05, 1.25)
     near = fill / limit * min(1.0, extent / 0.85) ** 0.10
     room = np.maximum(0.03, half - 0.5 * near * (high - low))
-    middle = room * np.array([shot.uniform("right", -0.5, 0.5), shot.uniform("down", -0.42, 0.54)])
+    middle = room * np.array([shot.uniform("right", -0.6, 0.6), shot.uniform("down", -0.55, 0.65)])
     to_picture: Matrix = np.eye(3)
     to_picture[:2, :2] = near * linear
     to_picture[:2, 2] = middle - near * 0.5 * (low + high) - near * linear @ np.array([0.5, 0.5])

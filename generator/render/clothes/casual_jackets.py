@@ -94,7 +94,7 @@ def draw_denim_jacket(scene: Scene) -> None:
     d, undone = scene.design, scene.pose.undone
     measures = apply_fit(_jacket_measures(scene, (0.182, 0.200), (0.46, 0.53), tuck=0.006), scene.choose_cut("fit"))
     sleeve = sample_sleeve(scene, d.uniform("sleeve", 0.38, 0.43), d.uniform("cuff", 0.044, 0.052), angle=0.22)
-    measures = place_garment(scene, measures, 1.24, top=-0.04, sleeve=sleeve)
+    measures = place_garment(scene, measures, 1.20, top=-0.04, sleeve=sleeve)
     arms = draw_sleeves(scene, measures, sleeve)
     draw_inside_back(scene, measures, measures.scoop + 0.03)
     band = d.uniform("band", 0.044, 0.058)
@@ -243,11 +243,11 @@ def _draw_drawcords(scene: Scene, top: float) -> None:
 def draw_track_jacket(scene: Scene) -> None:
     """Draw the top of a tracksuit: a zip, ribbed collar, cuffs and hem, stripes on the sleeves or in the ribs."""
     d = scene.design
-    measures = apply_fit(_jacket_measures(scene, (0.178, 0.194), (0.48, 0.56), tuck=0.012), scene.choose_cut("fit"))
+    measures = apply_fit(_jacket_measures(scene, (0.178, 0.194), (0.46, 0.52), tuck=0.012), scene.choose_cut("fit"))
     sleeve = sample_sleeve(
         scene, d.uniform("sleeve", 0.38, 0.43), 0.048, angle=d.uniform("angle", 0.2, 0.3), fullness=1.06, tuck=0.22
     )
-    measures = place_garment(scene, measures, 1.24, top=-0.06, sleeve=sleeve)
+    measures = place_garment(scene, measures, 1.18, top=-0.06, sleeve=sleeve)
     arms = draw_sleeves(scene, measures, sleeve, puff=0.016)
     style = d.choice("stripes", ("sleeves", "sleeves", "ribs", "ribs", "none"))
     rib = "rib" if d.chance("rib tone", 0.6) else "panel rib"

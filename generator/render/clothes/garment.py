@@ -148,6 +148,7 @@ def place_garment(
             low = max(low, y + half * (math.cos(upper) + math.cos(lower)) + sleeve.half_cuff * math.sin(upper) + cuff)
             out = x - wrapped + half * (math.sin(upper) + math.sin(lower))
             wide = max(wide, out + 1.1 * sleeve.half_cuff + 0.01)
+    low += 0.065 if scene.pose.worn else 0.0  # the hem of a worn garment is nearer to the camera
     side_room = 0.43 if scene.pose.yaw else 0.455  # the near side of a turned body looks larger
     reach = min(NEAR * zoom * child_zoom(scene), side_room / wide, 0.91 / (low - top))
     scene.set_camera(reach, (0.0, 0.5 * (low + top)))
