@@ -13,7 +13,7 @@ from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
 
 
-def _draw_waistband(scene: Scene, legs: LegMeasures, depth: float, *, loops: bool = True) -> int:
+def draw_waistband(scene: Scene, legs: LegMeasures, depth: float, *, loops: bool = True) -> int:
     """Draw a band with a tab over the fly; return the side of the tab (-1 or 1)."""
     w, side = legs.waist, placket_side(scene)
     band = mirrored_outline(
@@ -30,7 +30,7 @@ def _draw_waistband(scene: Scene, legs: LegMeasures, depth: float, *, loops: boo
     return side
 
 
-def _draw_rib_band(scene: Scene, legs: LegMeasures, depth: float) -> None:
+def draw_rib_band(scene: Scene, legs: LegMeasures, depth: float) -> None:
     """Draw a knitted waistband."""
     w = legs.waist
     band = mirrored_outline(
@@ -41,7 +41,8 @@ def _draw_rib_band(scene: Scene, legs: LegMeasures, depth: float) -> None:
     scene.add_panel(band, "rib", puff=0.010, soft=0.014, lift=0.004, shadow=0.45, reach=0.010)
 
 
-def _draw_fly(scene: Scene, legs: LegMeasures, side: int, rows: int = 1) -> None:
+def draw_fly(scene: Scene, legs: LegMeasures, side: int, rows: int = 1) -> None:
+    """Draw the stitches of a fly."""
     for i in range(rows):
         x = side * (0.034 - 0.007 * i)
         low = legs.crotch - 0.068
@@ -50,7 +51,8 @@ def _draw_fly(scene: Scene, legs: LegMeasures, side: int, rows: int = 1) -> None
         )
 
 
-def _draw_slant_pockets(scene: Scene, legs: LegMeasures) -> None:
+def draw_slant_pockets(scene: Scene, legs: LegMeasures) -> None:
+    """Draw pockets that slant from the waistband to the outer seam."""
     for side in (-1, 1):
         mouth = on_side([(0.60 * legs.waist, 0.048), (0.80 * legs.hip, 0.090), (legs.hip - 0.002, 0.142)], side)
         scene.darken(
@@ -60,7 +62,8 @@ def _draw_slant_pockets(scene: Scene, legs: LegMeasures) -> None:
         scene.add_seam([(x - side * 0.010, y + 0.003) for x, y in mouth], dark=0.16, width=0.003, depth=0.001)
 
 
-def _draw_leg_ends(scene: Scene, legs: Sequence[Leg], turned_up: bool, depth: float = 0.036) -> None:
+def draw_leg_ends(scene: Scene, legs: Sequence[Leg], turned_up: bool, depth: float = 0.036) -> None:
+    """Draw stitched leg ends, or turn-ups of a depth."""
     for leg in legs:
         if turned_up:
             shape = outline(leg.end(depth, 0.004), leg.end(-0.002, 0.005)[::-1])
@@ -70,6 +73,7 @@ def _draw_leg_ends(scene: Scene, legs: Sequence[Leg], turned_up: bool, depth: fl
 
 
 def draw_drawstring(scene: Scene, top: float, reach: float = 0.10) -> None:
+    """Draw the two ends of a cord, knotted below the waistband."""
     for i, lean in enumerate((-0.020, 0.016)):
         end = scene.shot.uniform(f"cord {i}", -0.012, 0.012)
         cord: Curve = [(0.3 * lean, top), (0.9 * lean, top + 0.5 * reach), (lean + end, top + reach)]
@@ -91,20 +95,20 @@ def draw_trousers(scene: Scene) -> None:
     pressed = d.chance("pressed", 0.5)
     sporty = d.chance("drawstring", 0.25) and not pressed
     drawn = draw_legs(scene, legs, pressed=pressed, gathered=sporty)
-    _draw_slant_pockets(scene, legs)
+    draw_slant_pockets(scene, legs)
     if pressed and d.chance("pleats", 0.6):
         for side in (-1, 1):
             for x in (0.46, 0.62)[: d.choice("pleat count", (1, 2))]:
                 pleat = on_side([(x * legs.waist, 0.046), ((x + 0.02) * legs.hip, 0.13)], side)
                 scene.add_seam(pleat, dark=0.5, width=0.005, depth=0.005)
     if sporty:
-        _draw_rib_band(scene, legs, 0.040)
+        draw_rib_band(scene, legs, 0.040)
         draw_drawstring(scene, 0.042, 0.11)
     else:
-        side = _draw_waistband(scene, legs, d.uniform("band", 0.032, 0.042))
-        _draw_fly(scene, legs, side)
+        side = draw_waistband(scene, legs, d.uniform("band", 0.032, 0.042))
+        draw_fly(scene, legs, side)
         draw_button(scene, side * 0.004, 0.5 * 0.036 + FRONT, 0.0105, "shell")
-    _draw_leg_ends(scene, drawn, d.chance("turn-up", 0.35) and not sporty)
+    draw_leg_ends(scene, drawn, d.chance("turn-up", 0.35) and not sporty)
 
 
 @register_silhouette("jeans")
@@ -120,15 +124,15 @@ def draw_jeans(scene: Scene) -> None:
     drawn = draw_legs(scene, legs)
     _draw_worn(scene, legs, drawn)
     _draw_jeans_pockets(scene, legs)
-    side = _draw_waistband(scene, legs, 0.038)
+    side = draw_waistband(scene, legs, 0.038)
     w = legs.waist
     for y in (0.005, 0.031):
         scene.add_topstitch(
             [(-w, y), (-0.6 * w, y + 0.56 * FRONT), (0.0, y + FRONT), (0.6 * w, y + 0.56 * FRONT), (w, y)], width=0.0026
         )
-    _draw_fly(scene, legs, side, 2)
+    draw_fly(scene, legs, side, 2)
     draw_button(scene, side * 0.004, 0.019 + FRONT, 0.0110, "rivet")
-    _draw_leg_ends(scene, drawn, d.chance("turn-up", 0.25), 0.045)
+    draw_leg_ends(scene, drawn, d.chance("turn-up", 0.25), 0.045)
 
 
 def _draw_jeans_pockets(scene: Scene, legs: LegMeasures) -> None:
@@ -189,7 +193,7 @@ def draw_shorts(scene: Scene) -> None:
     if style == "five-pocket":
         _draw_jeans_pockets(scene, legs)
     else:
-        _draw_slant_pockets(scene, legs)
+        draw_slant_pockets(scene, legs)
     if style == "running":
         _draw_side_panels(scene, drawn, d.uniform("panel", 0.012, 0.034))
     if style == "cargo":
@@ -198,15 +202,15 @@ def draw_shorts(scene: Scene) -> None:
         if style == "running":
             draw_gathered_band(scene, legs)
         else:
-            _draw_rib_band(scene, legs, 0.044)
+            draw_rib_band(scene, legs, 0.044)
         if d.chance("cord", 0.8):
             draw_drawstring(scene, 0.044)
     else:
-        side = _draw_waistband(scene, legs, 0.038)
-        _draw_fly(scene, legs, side, 2 if style == "five-pocket" else 1)
+        side = draw_waistband(scene, legs, 0.038)
+        draw_fly(scene, legs, side, 2 if style == "five-pocket" else 1)
         draw_button(scene, side * 0.004, 0.019 + FRONT, 0.0110, "rivet" if style == "five-pocket" else "shell")
     turned_up = not sporty and d.chance("turn-up", 0.5)
-    _draw_leg_ends(scene, drawn, turned_up, d.uniform("turn-up depth", 0.024, 0.046))
+    draw_leg_ends(scene, drawn, turned_up, d.uniform("turn-up depth", 0.024, 0.046))
 
 
 def _draw_side_panels(scene: Scene, drawn: Sequence[Leg], width: float) -> None:
