@@ -176,6 +176,16 @@ def round_borrowed(weight: float) -> float:
     return round(rounded + 0.01, 2) if rounded % 1 == 0 else rounded
 
 
+def limit_growth(weight: float, num_families: int, pooled: float, min_support: int) -> float:
+    """Limit the weight of k families and a few more, so that it grows from that of a wider group, `pooled`.
+
+    Fewer than k families have the weight `pooled`: one family more changes a weight by at most k / (k - 1).
+    """
+    if min_support == 1 or pooled <= 0:
+        return weight
+    return min(weight, pooled * (min_support / (min_support - 1)) ** min(num_families - min_support + 1, 100))
+
+
 class ValueCounter:
     """Counts the values of records; records that several kinds share are counted once."""
 
@@ -350,16 +360,24 @@ def _assign_kinds(
             for kind, each in group_by(by_name[path[2]], lambda member: member.kind).items()
             if kind is not None and kind in named and kind not in own and count_families(each) >= min_support
         }
-        here: Counter[str] = Counter({kind: len(each) for kind, each in own.items()})
+        here: Counter[str] = Counter()
+        for kind, each in own.items():  # of k families and a few more their part grows from that of the leaf's name
+            pooled = len(numbers) * sum(m.kind == kind for m in by_name[path[2]]) / len(by_name[path[2]])
+            here[kind] = limit_growth(len(each), count_families(members[i] for i in each), pooled, min_support)  # type: ignore[assignment]
+        counted = dict(here)
         found |= {i: kind for kind, each in own.items() for i in each}
         rare = sorted((i for i in numbers if i not in found and members[i].kind), key=lambda i: _price_key(members[i]))
         if elsewhere and rare:
             found |= assign_shares({i: members[i].kind or "" for i in rare}, elsewhere)
             weight = float(len(rare))
-            if own and count_families(members[i] for i in rare) < min_support:  # then their number is not counted
-                pooled = sum(elsewhere.values()) / len(by_name[path[2]])
-                weight = min(len(numbers) * pooled, float(min_support - 1))
-                here = Counter({kind: len(each) * (1 - weight / len(numbers)) for kind, each in own.items()})
+            num_families = count_families(members[i] for i in rare)
+            pooled = min(len(numbers) * sum(elsewhere.values()) / len(by_name[path[2]]), max(min_support - 1.0, 0.5))
+            if own and num_families < min_support:  # then their number is not counted
+                weight = pooled
+            elif own:
+                weight = limit_growth(weight, num_families, pooled, min_support)
+            if own and weight != len(rare):
+                here = Counter({kind: part * (1 - weight / len(numbers)) for kind, part in counted.items()})
             for kind, size in elsewhere.items():
                 here[kind] += weight * size / sum(elsewhere.values())  # type: ignore[assignment]
         rest = sorted((i for i in numbers if i not in found), key=lambda i: _price_key(members[i]))

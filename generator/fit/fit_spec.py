@@ -29,6 +29,7 @@ from generator.fit.attributes import (
     keep_column,
     make_counters,
     make_slots,
+    make_stand_in_slot,
     make_word_slot,
     rendered_word,
     usual_material,
@@ -43,12 +44,14 @@ from generator.fit.prices import (
     find_price_bounds,
     fit_discounts,
     fit_kind_price,
+    fit_word_factors,
     infer_price_bands,
     usual_rate,
 )
 from generator.fit.private import Synthesis, load_opendp, synthesize
 from generator.fit.title_templates import (
     SLOTS,
+    STAND_INS,
     WORD_SLOTS,
     Titles,
     drop_slots,
@@ -83,6 +86,8 @@ _HEADINGS = {
     "provenance": "Where this spec comes from. Keep it with the spec.",
 }
 _CHECKED_ROWS = 2000
+_MANY_VALUES = 10
+"""So many values without any key of their own are written on few lines."""
 _SYNTHETIC_SUPPORT = 5
 """Of thousands of synthetic families, so many are enough: what is rare is protected by the noise."""
 _WORTH_SAYING = 0.005
@@ -176,11 +181,16 @@ def build_fit(
     if market is None:
         market = guess_market(currency, (name for leaf in leaves for name in leaf.path))
     num_priced = count_rows(member for member in members if member.full_price)
-    titles = infer_titles(kinds, options.min_support, names)
+    titles = infer_titles(kinds, options.min_support, names, market)
     remarks += [
         Remark(
             "have a title that too few designs share: it takes those of the same type elsewhere",
             titles.num_elsewhere,
+            "--min-support",
+        ),
+        Remark(
+            "have a title word that too few designs have: an invented one is there",
+            titles.num_replaced,
             "--min-support",
         ),
         Remark("take toile's own words for their title", titles.num_own, "--min-support"),
@@ -189,6 +199,7 @@ def build_fit(
     slots = [
         *make_slots(members, market),
         *(make_word_slot(name, members, titles.words[name], titles.spelled) for name in WORD_SLOTS),
+        *(make_stand_in_slot(name) for name in STAND_INS),
     ]
     kept: list[KeptColumn] = []
     for name in options.keep:
@@ -274,6 +285,9 @@ class _Builder:
         self.colourways = _fit_colourways(members, self.longest)
         self.discounts = fit_discounts([members], self.percents)
         self.bounds = find_price_bounds(members, options.min_support)
+        self.word_factors = fit_word_factors(kinds, titles.words, options.min_support)
+        for name in {slot for slot, _ in self.word_factors}:
+            self.slots[name] = dataclasses.replace(self.slots[name], document={"hidden": True})
         self.scales = compare_with_usual(kinds, options.min_support)
         self.used: dict[str, Counter[str]] = {name: Counter() for name in self.slots}
 
@@ -311,7 +325,8 @@ class _Builder:
         for name, slot in self.slots.items():
             if self.used[name]:
                 counts = count_values(self.members, slot)
-                values = sorted(self.used[name], key=lambda value: (-counts[value], value))
+                known = {value: place for place, value in enumerate(self.titles.stand_ins.get(name, ()))}
+                values = sorted(self.used[name], key=lambda value: (-counts[value], known.get(value, 0), value))
                 found[name] = {**slot.document, "values": {value: slot.describe(value) for value in values}}
                 notes |= {f"{name} {value}": f"{counts[value]} designs" for value in values if counts[value]}
         return found
@@ -326,10 +341,11 @@ class _Builder:
                 own = {value: weight for value, weight in weights[slot].items() if rendered_word(slot, value) == fixed}
                 weights[slot] = own or {f"unnamed {fixed}": 1.0}
         weights["colour"] = weights["colour"] or dict.fromkeys(PALETTE, 1.0)
+        weights |= {name: dict.fromkeys(self.titles.stand_ins.get(name, ()), 1.0) for name in STAND_INS}
         titles = self._build_titles(number, kind, weights)
         remark = "" if number in self.titles.templates else "toile's own words"
         named = {part[1:-1] for template in titles for part in template.split() if part.startswith("{")}
-        for name in WORD_SLOTS:
+        for name in (*WORD_SLOTS, *STAND_INS):
             if name not in named:
                 del weights[name]
         usual = usual_material(kind.silhouette)
@@ -341,7 +357,9 @@ class _Builder:
             }
             for slot in ("material", "pattern")
         }
-        price = fit_kind_price(kind, words, self.bounds, self.scales, self.options.min_support)
+        price = fit_kind_price(
+            kind, words | dict(self.titles.words), self.word_factors, self.bounds, self.scales, self.options.min_support
+        )
         for name, own in weights.items():
             self.used[name].update(own.keys())
         levels = (kind.members, kind.leaf, *kind.levels[1:], self.members)
@@ -349,7 +367,7 @@ class _Builder:
             "price": self._describe_price(price, weights),
             "discounts": fit_discounts(levels, self.percents),
             "titles": titles,
-            "attributes": {name: own for name, own in weights.items() if own},
+            "attributes": {name: None if name in STAND_INS else own for name, own in weights.items() if own},
         }
         if document["discounts"] == self.discounts:
             del document["discounts"]
@@ -362,8 +380,11 @@ class _Builder:
             low, high = self.options.price_range or (0.0, math.inf)
             document["median"] = round(min(max(document["median"] * rate, low), high), 2)
         factors: Document = {}
-        for slot in ("material", "pattern"):
-            own = {v: price.factors.get((slot, rendered_word(slot, v)), 1.0) for v in weights[slot]}
+        for slot in ("material", "pattern", *WORD_SLOTS):
+            own = {
+                v: price.factors.get((slot, v if slot in WORD_SLOTS else rendered_word(slot, v)), 1.0)
+                for v in weights.get(slot, ())
+            }
             if len(set(own.values())) > 1:
                 factors[slot] = {value: factor for value, factor in own.items() if factor != 1.0}
         return document | ({"factors": factors} if factors else {})
@@ -371,13 +392,17 @@ class _Builder:
     def _title_words(self, weights: Mapping[str, Mapping[str, float]]) -> dict[str, list[str]]:
         """Return the title words of the values of each slot, the most frequent first."""
         return {
-            slot: [title_word(value, Value(**self.slots[slot].describe(value))) for value in own]
+            slot: [title_word(value, Value(**self.slots[slot].describe(value))) for value in own][
+                : 1
+                if slot in STAND_INS
+                else None  # no reader of titles knows any of these words
+            ]
             for slot, own in weights.items()
         }
 
     def _build_titles(self, number: int, kind: FittedKind, weights: dict[str, dict[str, float]]) -> dict[str, float]:
         """Return the templates of a kind. Slot words with which a title would name another silhouette are removed."""
-        templates = self.titles.templates.get(number, {})
+        templates = self._replace_empty_slots(self.titles.templates.get(number, {}), weights)
         for text in templates:
             self._drop_unfit_words(text, kind, weights)
         found: Counter[str] = Counter()
@@ -389,9 +414,23 @@ class _Builder:
             return {own_template(kind.silhouette, weights, self.market): 1.0}
         return {text: round(float(count), 2) for text, count in found.items()}
 
+    def _replace_empty_slots(
+        self, templates: Mapping[str, float], weights: Mapping[str, Mapping[str, float]]
+    ) -> dict[str, float]:
+        """Put invented words in the place of words of which no value has enough families for this kind."""
+        found: Counter[str] = Counter()
+        for text, count in templates.items():
+            parts = text.split()
+            for slot in WORD_SLOTS:
+                free = next((f"{{{n}}}" for n in STAND_INS if weights[n] and f"{{{n}}}" not in parts), "")
+                if not weights[slot] and free:
+                    parts = [free if part == f"{{{slot}}}" else part for part in parts]
+            found[" ".join(parts)] += count  # type: ignore[assignment]
+        return dict(found)
+
     def _drop_unfit_words(self, text: str, kind: FittedKind, weights: dict[str, dict[str, float]]) -> None:
         """Remove words of a template's slots with which it would name another silhouette, or a material twice."""
-        template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS) if not weights[slot]])
+        template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS, *STAND_INS) if not weights[slot]])
         for slot in WORD_SLOTS:
             for value in list(weights[slot]) if f"{{{slot}}}" in template.split() else ():
                 own = self._title_words({slot: {value: 1.0}})[slot]
@@ -402,9 +441,9 @@ class _Builder:
 
     def _fit_template(self, text: str, kind: FittedKind, weights: Mapping[str, Mapping[str, float]]) -> str | None:
         """Return a template without slots that have no words and words that are not true; None if it names no kind."""
-        template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS) if not weights[slot]])
+        template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS, *STAND_INS) if not weights[slot]])
         words = self._title_words(weights)
-        for slot in SLOTS:
+        for slot in (*STAND_INS, *SLOTS):
             is_alone = has_preposition(template, slot) and "" in words[slot]
             if is_alone or not fits_kind(template, kind.silhouette, words):
                 shorter = drop_slots(template, [slot])
@@ -602,6 +641,10 @@ def _yaml_attributes(attributes: Mapping[str, Any], notes: Mapping[str, str]) ->
     for name, attribute in attributes.items():
         yield _with_note(f"  {name}:", notes.get(name))
         yield from (f"    {key}: {_yaml_value(value)}" for key, value in attribute.items() if key != "values")
+        if len(attribute["values"]) >= _MANY_VALUES and not any(attribute["values"].values()):
+            listed = _wrap(", ".join(f"{_yaml_text(value)}: {{}}" for value in attribute["values"]))
+            yield from ("    values: {", *(f"      {line}" for line in listed), "    }")
+            continue
         yield "    values:"
         for value, facts in attribute["values"].items():
             yield _with_note(f"      {_yaml_text(value)}: {_yaml_value(facts)}", notes.get(f"{name} {value}"))

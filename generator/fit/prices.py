@@ -119,18 +119,47 @@ def compare_with_usual(kinds: Sequence[FittedKind], min_support: int) -> dict[tu
     return found
 
 
+def fit_word_factors(
+    kinds: Sequence[FittedKind], words_of: Mapping[str, Mapping[int, str]], min_support: int
+) -> dict[tuple[str, str], float]:
+    """Fit price factors of title words, such as the names of lines, over the whole shop.
+
+    `words_of` is slot -> id of a record -> its word. A price is compared with the mean of its kind; a word of at least
+    k families has a factor if the words explain more of these differences than chance (p < 0.01).
+    """
+    residuals: dict[int, float] = {}
+    priced: list[Family] = []
+    for kind in kinds:
+        members = [member for member in kind.members if member.full_price]
+        if count_families(members) >= min_support:
+            centre = sum(math.log(member.full_price or 1.0) for member in members) / len(members)
+            residuals |= {id(member): math.log(member.full_price or 1.0) - centre for member in members}
+            priced += members
+    found: dict[tuple[str, str], float] = {}
+    for slot, words in words_of.items():
+        own = [member for member in priced if id(member) in words]
+        left = np.array([residuals[id(member)] for member in own])
+        factors = _fit_factors(slot, [words[id(member)] for member in own], left, own, min_support)
+        for member in own:
+            residuals[id(member)] -= math.log(factors.get((slot, words[id(member)]), 1.0))
+        found |= factors
+    return found
+
+
 def fit_kind_price(
     kind: FittedKind,
     slots_of: Mapping[str, Mapping[int, str]],
+    shared: Mapping[tuple[str, str], float],
     bounds: tuple[float, float],
     scales: Mapping[tuple[str, ...], float],
     min_support: int,
 ) -> KindPrice:
     """Fit the price of a kind to its own records, or to the next level with enough families that have a price.
 
-    `slots_of` is attribute -> id of a record -> the renderer's word, for the attributes that may set the price;
-    `bounds` are those of the shop's log prices. Where no level with products of the kind has enough families, toile's
-    usual price is scaled to the shop's prices by `scales`, those of `compare_with_usual`.
+    `slots_of` is attribute -> id of a record -> the renderer's word (or the title's), for the attributes that may set
+    the price; `shared` are factors that the whole shop has, those of `fit_word_factors`. `bounds` are those of the
+    shop's log prices. Where no level with products of the kind has enough families, toile's usual price is scaled to
+    the shop's prices by `scales`, those of `compare_with_usual`.
     """
     sources = (
         ("own", kind.members),
@@ -150,14 +179,14 @@ def fit_kind_price(
     source, priced = found
     log_price = np.array([math.log(member.full_price or 1.0) for member in priced])
     weights = np.array([float(member.num_colourways) for member in priced])
-    factors: dict[tuple[str, str], float] = {}
+    factors = dict(shared)
     if source == "own":
         for slot, words in slots_of.items():
             if slot in SHOWN[kind.silhouette]:
                 factors |= _fit_factors(slot, [words.get(id(m)) for m in priced], log_price, priced, min_support)
-        log_price = log_price - np.array(
-            [sum(math.log(factors.get((s, w.get(id(m), "")), 1.0)) for s, w in slots_of.items()) for m in priced]
-        )
+    log_price = log_price - np.array(
+        [sum(math.log(factors.get((s, w.get(id(m), "")), 1.0)) for s, w in slots_of.items()) for m in priced]
+    )
     return KindPrice(
         document=_describe(log_price, weights, priced, bounds, min_support), factors=factors, source=source
     )

@@ -13,6 +13,8 @@ silhouettes (jacket), those of things that no silhouette looks like (socks), and
 
 import dataclasses
 import functools
+import itertools
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -297,6 +299,32 @@ _CUES = """
     es: mujer, hombre, niño, niña, con, sin, de, y, para, en, piel, algodón, lana, seda, cuero, negro, blanco
 """
 """Words that show the language of a title, beside the material and colour words of its market."""
+
+
+# -- stand-ins for rare words of titles -------------------------------------------------------------------------------
+
+_NAME_PARTS = {
+    "latin": (
+        "al bor cal del er fal gar hel il jor kal lor mar nor ol per quil ros sal tor ul ver wen yar zel",
+        "andr evr idr orv undr astr embr avr ikl olm",
+        "a o en is elle ine or ay",
+    ),
+    "katakana": (
+        "アル ボル カル デル エル ファル ガル ヘル イル ジョル コル ロル ミル ノル オル ペル キル ロス サル トル",
+        "ヴェ ドラ ミナ リゼ セラ ヴォ",
+        "ーナ ッタ リス ール ーヴァ ンド",
+    ),
+}  # fmt: skip
+"""Script -> beginnings, middles and ends of invented names."""
+_TERMS = """
+    en: Classic, Essential, Signature, Heritage, Iconic, Modern, Original, Premium, Everyday, Timeless, Studio, City,
+        Weekend, Archive, Atelier, Select, Core, Prime, Contemporary, Refined
+    de: Classic, Essential, Signature, Heritage, Modern, Original, Premium, Basic, Studio, City, Archiv, Atelier, Prime
+    fr: Classique, Iconique, Signature, Héritage, Moderne, Authentique, Studio, Atelier, Unique, Capsule, Premium
+    ja: クラシック, エッセンシャル, シグネチャー, ヘリテージ, アイコニック, モダン, オリジナル, プレミアム, スタジオ,
+        シティ, アーカイブ, アトリエ, カプセル
+"""
+"""Words that any shop may use, and that say nothing about the image."""
 
 
 # -- words of cells ---------------------------------------------------------------------------------------------------
@@ -730,7 +758,25 @@ def split_words(title: str) -> list[str]:
 def list_words() -> frozenset[str]:
     """List the words and phrases of all lists, in small letters without accents."""
     phrases = (*_build_senses(), *_MATERIAL_TERMS, *_PATTERN_TERMS, *_COLOUR_TERMS)
-    return frozenset(" ".join(phrase) for phrase in phrases)
+    made = (*(name for script in _NAME_PARTS for name in invent_names(script)), *(w for _, w, _ in _split_list(_TERMS)))
+    return frozenset(" ".join(phrase) for phrase in phrases) | {_fold(word)[0] for word in made}
+
+
+@functools.cache
+def invent_names(script: str) -> tuple[str, ...]:
+    """Invent names of product lines, always the same ones in the same random-looking order: Delembrine, Rosevra.
+
+    `script` is latin or katakana. They stand for the rare words of real titles and are made without looking at them.
+    """
+    names = ["".join(parts) for parts in itertools.product(*(part.split() for part in _NAME_PARTS[script]))]
+    step = next(step for step in range(len(names) * 5 // 8, len(names)) if math.gcd(step, len(names)) == 1)
+    return tuple(names[i * step % len(names)].title() for i in range(len(names)))
+
+
+def list_terms(market: str) -> tuple[str, ...]:
+    """List words such as Classic in the language of a market: they stand for the second rare word of a real title."""
+    language = _LANGUAGES[MARKET_CODES.index(market)]
+    return tuple(word for own, word, _ in _split_list(_TERMS) if own == language)
 
 
 def is_plain_word(word: str) -> bool:

@@ -290,9 +290,9 @@ def cast_shadow(
     f, g = np.float32(down - di), np.float32(right - dj)
     one = np.float32(1)
     for i in range(height):
-        i0, i1 = max(i - di, 0), max(i - di - 1, 0)
+        i0, i1 = min(max(i - di, 0), height - 1), min(max(i - di - 1, 0), height - 1)
         for j in range(width):
-            j0, j1 = max(j - dj, 0), max(j - dj - 1, 0)
+            j0, j1 = min(max(j - dj, 0), width - 1), min(max(j - dj - 1, 0), width - 1)
             upper = near[i0, j0] + g * (near[i0, j1] - near[i0, j0])
             lower = near[i1, j0] + g * (near[i1, j1] - near[i1, j0])
             shade[i, j] *= (one - wide * min(soft[i, j], one)) * (one - tight * min(upper + f * (lower - upper), one))
@@ -360,9 +360,10 @@ def composite_panel(
             keep = np.float32(1) - m
             first, second = share[i, j] * alpha[i, j] * keep, (1 - share[i, j]) * alpha[i, j] * keep
             alpha[i, j] = 1 - (1 - alpha[i, j]) * keep
-            height[i, j] += m * (relief[i, j] - height[i, j])
-            shade[i, j] += m * (np.float32(value) - shade[i, j])
-            quilt[i, j] += m * (np.float32(padded) - quilt[i, j])
+            blend = m / max(alpha[i, j], m)
+            height[i, j] += blend * (relief[i, j] - height[i, j])
+            shade[i, j] += blend * (np.float32(value) - shade[i, j])
+            quilt[i, j] += blend * (np.float32(padded) - quilt[i, j])
             if top[i, j] == cloth:
                 first += m
             elif under[i, j] == cloth:

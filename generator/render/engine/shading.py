@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 from generator.render.engine import Float32Array, Float64Array, UInt8Array, njit_cached
 
-JUMP = 1.2
-"""Change of the slope from one pixel to the next above which one of them belongs to a nearer part."""
 FILM_STEPS = 8192
 """Entries of the tone curve table, evenly spaced along the square root of light."""
 
@@ -46,15 +44,24 @@ def accumulate_surface(
 
 
 @njit_cached
-def slope_between(before: np.float32, here: np.float32, after: np.float32) -> float:
-    """Return the slope of a height field at the middle of three pixels; beside a nearer part, that away from it."""
-    fall, rise = float(here - before), float(after - here)
-    edge = min(max(abs(rise - fall) / JUMP - 0.7, 0.0), 1.0)
+def slope_between(before: float, here: float, after: float, jump: float) -> float:
+    """Return the slope of a height field at the middle of three pixels; beside a nearer part, that away from it.
+
+    The slope changes by more than `jump` from one pixel to the next where one of them belongs to a nearer part.
+    """
+    fall, rise = here - before, after - here
+    edge = min(max(abs(rise - fall) / jump - 0.7, 0.0), 1.0)
     if edge == 0:
-        return 0.5 * (rise + fall)
+        return float(0.5 * (rise + fall))
     less = rise if abs(rise) < abs(fall) else fall
-    beside = 0.4 * less * min(1.0, 2 * JUMP / (abs(less) + 1e-6))
-    return 0.5 * (rise + fall) * (1 - edge) + beside * edge
+    beside = 0.4 * less * min(1.0, 2 * jump / (abs(less) + 1e-6))
+    return float(0.5 * (rise + fall) * (1 - edge) + beside * edge)
+
+
+@njit_cached
+def extend(before: np.float32, here: np.float32) -> np.float32:
+    """Return the height of the pixel beyond an outline: the slope goes on, if it is not a step."""
+    return np.float32(here + min(max(here - before, np.float32(-0.5)), np.float32(0.5)))
 
 
 @njit_cached
@@ -65,46 +72,55 @@ def shade_pixels(
     depth: Float32Array,
     surface: Float32Array,
     lamp: Float64Array,
+    jump: float,
     light: Float32Array,
 ) -> None:
     """Compute the linear colours of a lit height field (pixels); `depth` is how far a point is below its surroundings.
 
-    `lamp` has the direction of the key light and the slope of the softbox.
+    `lamp` is `lamps.Lamp.as_row`, `jump` as in `slope_between`.
     """
-    key_x, key_y, key_z, lean = lamp
+    key_x, key_y, key_z, power, fill_power, sky_power, lean = lamp
     rows, columns = relief.shape
-    strength = 0.74 / (key_z + 0.12)
+    strength = power / (key_z + 0.12)
+    flat = math.sqrt(key_x * key_x + key_y * key_y) + 1e-9
+    side_x, side_y = key_x / flat, key_y / flat
+    half = 1 / math.sqrt(flat * flat + (key_z + 1) * (key_z + 1))
+    high_x, high_y, high_z = key_x * half + lean, key_y * half, (key_z + 1) * half
     for i in range(rows):
         up, down = max(i - 1, 0), min(i + 1, rows - 1)
         for j in range(columns):
             if alpha[i, j] <= 0:
                 continue
             left, right = max(j - 1, 0), min(j + 1, columns - 1)
-            slope_x = slope_between(relief[i, left], relief[i, j], relief[i, right])
-            slope_y = slope_between(relief[up, j], relief[i, j], relief[down, j])
-            solid = min(min(alpha[up, j], alpha[down, j]), min(alpha[i, left], alpha[i, right]))
-            bound = (0.3 + 0.7 * solid) / math.sqrt(1 + 0.45 * (slope_x * slope_x + slope_y * slope_y))
+            here = relief[i, j]  # beyond the outline the surface goes on as it was
+            ahead = relief[i, right] if alpha[i, right] > 0 else extend(relief[i, left], here)
+            behind = relief[i, left] if alpha[i, left] > 0 else extend(relief[i, right], here)
+            below = relief[down, j] if alpha[down, j] > 0 else extend(relief[up, j], here)
+            above = relief[up, j] if alpha[up, j] > 0 else extend(relief[down, j], here)
+            slope_x, slope_y = slope_between(behind, here, ahead, jump), slope_between(above, here, below, jump)
+            bound = 1 / math.sqrt(1 + 0.45 * (slope_x * slope_x + slope_y * slope_y))
             slope_x *= bound
             slope_y *= bound
             nz = 1 / math.sqrt(slope_x * slope_x + slope_y * slope_y + 1)
             nx, ny = -slope_x * nz, -slope_y * nz
             sky = min(max(1 - 0.9 * depth[i, j], 0.35), 1.08)
             key = max(nx * key_x + ny * key_y + nz * key_z + 0.12, 0.0)
-            fill = max(0.75 * nx - 0.10 * ny + 0.65 * nz + 0.2, 0.0)
-            diffuse = key * strength * (0.4 + 0.6 * sky) + (0.12 * fill + 0.24 * (0.5 - 0.5 * ny)) * sky
+            fill = max(-0.75 * (side_x * nx + side_y * ny) + 0.65 * nz + 0.2, 0.0)
+            around = 0.5 + 0.5 * (side_x * nx + side_y * ny)
+            diffuse = key * strength * (0.4 + 0.6 * sky) + (fill_power * fill + sky_power * around) * sky
             gloss, fuzz, metal = surface[i, j, 4], 1.1 * surface[i, j, 5] * (1 - nz), surface[i, j, 6]
             white = 0.10 * fuzz
             if gloss > 0:
-                first = nx * (-0.26 + lean) - 0.34 * ny + 0.90 * nz
-                second = 0.42 * nx + 0.06 * ny + 0.905 * nz
+                first = nx * high_x + ny * high_y + nz * high_z
+                second = -1.1 * (high_x * nx + high_y * ny) + 0.905 * nz
                 tight = 8 + 95 * gloss * gloss
                 broad = 0.28 * math.exp(0.35 * tight * (first - 1)) + 0.62 * math.exp(tight * (first - 1))
                 white += 0.62 * gloss * (broad + 0.30 * math.exp(tight * (second - 1))) * (1 - 0.3 * metal)
             body = diffuse * (1 - metal) + fuzz
             if metal > 0:
-                first = nx * (-0.26 + lean) - 0.34 * ny + 0.90 * nz
+                first = nx * high_x + ny * high_y + nz * high_z
                 stripe = math.sin(5.5 * ny - 2.2 * nx + 2.0)
-                body += metal * (0.42 + 0.42 * stripe * stripe + 0.9 * math.exp(26 * (first - 1)))
+                body += metal * (0.47 + 0.42 * stripe * stripe + 0.9 * math.exp(26 * (first - 1)))
             dim = min(max(shade[i, j], np.float32(0.06)), np.float32(1))
             for c in range(3):
                 light[i, j, c] = (surface[i, j, c] * body + white * sky) * dim

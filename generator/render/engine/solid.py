@@ -124,6 +124,7 @@ class SolidBody:
         be a slope.
         """
         scene = self.scene
+        scene.solid = True
         self.box()
         places = [_to_pixels(scene, each.points) for each in self.surfaces]
         windows = [_window(scene, place) for place in places]

@@ -23,6 +23,7 @@ from generator.fit.categories import ValueCounter, assign_shares, load_categorie
 from generator.fit.families import Family, detect_image_colour
 from generator.fit.fit_spec import Fit, fit, to_yaml
 from generator.fit.prices import infer_price_bands
+from generator.fit.title_templates import infer_titles
 from generator.fit.vocabulary import (
     COLOUR_TERMS,
     MATERIAL_TERMS,
@@ -31,6 +32,7 @@ from generator.fit.vocabulary import (
     SILHOUETTE_WORDS,
     find_kind,
     find_silhouette,
+    invent_names,
     read_colour,
 )
 from generator.ingest import ImportOptions
@@ -47,7 +49,7 @@ from schemas.markets import NOUNS
 from schemas.product import Product, read
 from schemas.silhouettes import RECORDS
 from schemas.validation import list_presets, load
-from tests.helpers import fit_table
+from tests.helpers import audit_tables, fit_table
 from tests.helpers.shard_fixture import write_shards as write_shard_folder
 from toile.cli import main
 
@@ -142,8 +144,15 @@ def write_designer(place: Path) -> Path:
     return fit_table.write_folder(place, *fit_table.sample_designer_rows())
 
 
+def write_lines(place: Path) -> Path:
+    """A shop with many line names that few designs have."""
+    return fit_table.write_folder(place, audit_tables.invent_sports_rows(0))
+
+
 @pytest.mark.parametrize(
-    "write", [import_example_shop, write_sports, write_designer], ids=["shop", "sports", "designer"]
+    "write",
+    [import_example_shop, write_sports, write_designer, write_lines],
+    ids=["shop", "sports", "designer", "lines"],
 )
 def test_type_word_of_every_title_is_the_silhouette(write: Callable[[Path], Path], tmp_path: Path) -> None:
     k = 2 if write is import_example_shop else 5
@@ -155,6 +164,48 @@ def test_type_word_of_every_title_is_the_silhouette(write: Callable[[Path], Path
     ]
     assert not wrong
 
+
+def test_titles_vary_as_those_of_the_shop_with_invented_names_for_rare_words(tmp_path: Path) -> None:
+    """Distinct titles of each leaf, repeated ones and words per title, in as many rows; no rare word is in the spec."""
+    rows = audit_tables.invent_sports_rows(0)
+    found = fit(write_lines(tmp_path / "rows"), FitOptions())
+    spec = as_spec(found, tmp_path / "spec.yaml")
+    first = [{row.family: row for row in each} for each in (rows, sample_products(spec, 0, 0, len(rows)))]
+    titles = [[row.title or "" for row in each.values()] for each in first]
+    repeated = [sum(n for n in Counter(each).values() if n > 1) / len(each) for each in titles]
+    assert repeated[1] < repeated[0] + 0.15
+    lengths = [sum(len(title.split()) for title in each) / len(each) for each in titles]
+    assert lengths[1] == pytest.approx(lengths[0], rel=0.1)
+    distinct = [Counter(leaf for leaf, _ in {(r.category3_code, r.title) for r in each.values()}) for each in first]
+    assert all(distinct[1][leaf] > 0.6 * num for leaf, num in distinct[0].items())
+    holders: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if row.split == "train":
+            for word in (row.title or "").casefold().split():
+                holders[word].add(row.family)
+    names = set(spec.attributes["name"].values)
+    assert names <= set(invent_names("latin"))
+    rare = {word for word, families in holders.items() if len(families) < 5}
+    public = {word for nouns in NOUNS.values() for noun in nouns for word in noun.casefold().split()}
+    assert len(rare) > 50
+    assert not rare & (set(re.findall(r"[\w'-]+", to_yaml(found).casefold())) - public)
+    assert any("an invented one is there" in text for text in found.messages)
+
+
+@pytest.mark.parametrize("spell", [str.upper, str.lower, str.title])
+def test_invented_names_are_spelled_as_the_words_that_they_stand_for(spell: Callable[[str], str]) -> None:
+    words = [(name, "Coat") for name in invent_names("latin")[100:140]]
+    spelled = [Family(kind="coat", words=(spell(name), "Coat"), **FAMILY) for name, _ in words]
+    kinds = [kind for leaf in select_leaves(spelled, FitOptions())[0] for kind in leaf.kinds]
+    titles = infer_titles(kinds, 5, (), "US")
+    assert titles.templates[0].keys() == {"{name} Coat", "{style} Coat"}
+    assert all(name == spell(name) for name in titles.stand_ins["name"])
+
+
+FAMILY: dict[str, Any] = {
+    "path": ("A", "B", "COATS"), "full_price": 90.0, "discount_percent": 0, "label": None, "num_colourways": 1,
+    "material": None, "pattern": None, "colour": None,
+}  # fmt: skip
 
 FOREIGN = {
     "DEU": (
@@ -342,6 +393,23 @@ def test_material_decides_the_price_where_the_rows_show_it(tmp_path: Path) -> No
     assert sweaters["wool"] == sweaters["unnamed wool"]  # they look alike
     assert not kinds["jeans"].price.factors
     assert set(spec.attributes["material"].values) >= {"denim", "cashmere", "leather", "unnamed leather", "wool"}
+
+
+def test_a_line_of_the_shop_has_its_price_with_every_type(tmp_path: Path) -> None:
+    rows, own = fit_table.sample_sports_rows(1600)
+    dear = [
+        replace(row, full_price=2 * (row.full_price or 0), price=2 * (row.price or 0))
+        if (row.title or "").startswith("Vantor")
+        else row
+        for row in rows
+    ]
+    spec = as_spec(fit(fit_table.write_folder(tmp_path / "rows", dear, own), FitOptions()), tmp_path / "spec.yaml")
+    assert spec.attributes["lead"].hidden
+    factors = [kind.price.factors["lead"] for kind in list_kinds(spec) if "lead" in kind.price.factors]
+    assert len(factors) > 10
+    assert all(each["vantor"] == pytest.approx(2, rel=0.2) for each in factors)
+    plain = as_spec(fit(fit_table.write_folder(tmp_path / "plain", rows, own), FitOptions()), tmp_path / "p.yaml")
+    assert not any("lead" in kind.price.factors for kind in list_kinds(plain))
 
 
 # --- nothing of fewer than k families

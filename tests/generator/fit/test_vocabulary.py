@@ -1,6 +1,7 @@
 """What titles, leaves and cells of other columns mean."""
 
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from generator.fit.vocabulary import (
     PALETTE,
     find_attribute_columns,
     find_kind,
+    find_undrawn,
+    invent_names,
+    list_terms,
+    list_words,
     read_colour,
     read_material,
     read_pattern,
@@ -194,6 +199,27 @@ def test_every_generated_title_names_the_silhouette_that_is_drawn(name: str) -> 
     else:
         spec = load_spec(name)
     assert list_contradictions(products(spec, seed=0, start=0, num_products=300)) == []
+
+
+@pytest.mark.parametrize("market", MARKETS)
+def test_words_that_stand_for_rare_ones_name_nothing(market: str) -> None:
+    """Neither a type nor a material, a pattern or a colour; nor do they change what the words after them mean."""
+    names = [*invent_names("katakana" if market == "JP" else "latin"), *list_terms(market)]
+    assert len(names) == len(set(names)) > 500
+    read = (find_kind, find_undrawn, read_material, read_pattern, read_title_colour)
+    assert [name for name in names if any(each(name) is not None for each in read)] == []
+    for silhouette in ("coat", "sneaker", "tote-bag", "bomber-jacket"):
+        noun = NOUNS[silhouette][list(MARKETS).index(market)]
+        alone = find_kind(noun)
+        assert alone is not None
+        found = {match.silhouette for name in names[::7] if (match := find_kind(f"{name} {noun}")) is not None}
+        assert found <= {alone.silhouette}
+    assert {_fold(name) for name in names} <= list_words()
+
+
+def _fold(word: str) -> str:
+    plain = "".join(char for char in unicodedata.normalize("NFKD", word) if not unicodedata.combining(char))
+    return unicodedata.normalize("NFKC", word if not plain.isascii() else plain).casefold()
 
 
 @pytest.mark.parametrize("name", fit_table.ABROAD)
