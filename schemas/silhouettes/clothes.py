@@ -488,7 +488,8 @@ DRESSES_AND_BOTTOMS = (
             "TRACK PANTS",
         ),
         category_pattern=(
-            r"track ?pants?|track ?suit|jogg(er|ing)|sweat ?pants?|trainingshose|sporthose|surv[eê]tement|トラックパンツ"
+            r"track ?pants?|track ?suit|jogg(er|ing)|sweat ?pants?|trainingshose|sporthose|surv[eê]tement"
+            r"|トラックパンツ"
         ),
         match_priority=482,
         title_words="""
@@ -515,7 +516,7 @@ DRESSES_AND_BOTTOMS = (
         category_pattern=r"cargo|battle|カーゴ|工装裤",
         match_priority=486,
         title_words="""
-            en: cargo trousers, cargo pants, cargos, cargo, cargo joggers, utility trousers, utility pants, combat trousers
+            en: cargo trousers, cargo pants, cargo joggers, utility trousers, utility pants, combat trousers
             de: cargohosen, cargo hose, cargo-hose
             fr: pantalon cargo, pantalon battle
             ja: カーゴ

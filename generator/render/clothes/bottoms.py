@@ -120,7 +120,7 @@ def draw_jeans(scene: Scene) -> None:
     legs = sample_legs(
         scene, length, widths, waist=d.uniform("waist", 0.124, 0.164), hip=d.uniform("hips", 0.022, 0.036)
     )
-    place_trousers(scene, legs, 1.0)
+    place_trousers(scene, legs, 1.08)
     drawn = draw_legs(scene, legs)
     _draw_worn(scene, legs, drawn)
     _draw_jeans_pockets(scene, legs)
@@ -238,6 +238,7 @@ def draw_cargo_pockets(scene: Scene, legs: LegMeasures, drawn: Sequence[Leg]) ->
     for leg in drawn:
         side = leg.side
         x1 = legs.hip + 0.35 * (leg.step + legs.half_leg - legs.hip) * (low - legs.crotch) / (legs.length - legs.crotch)
+        x1 += 0.010
         pocket = straight_outline((x1 - 0.074, y), (x1, y - 0.004), (x1 + 0.004, y + 0.090), (x1 - 0.072, y + 0.094))
         scene.add_overlay(pocket * (side, 1), puff=0.010, soft=0.014, shadow=0.5, clip=False, part="pocket")
         draw_flap(scene, (side * (x1 - 0.077), y - 0.004), (side * (x1 + 0.003), y - 0.008), 0.034)

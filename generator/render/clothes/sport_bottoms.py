@@ -1,6 +1,8 @@
 """Draw leggings, track pants and cargo trousers."""
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 from generator.render.clothes.bottoms import (
     draw_cargo_pockets,
@@ -81,7 +83,7 @@ def _across(legs: LegMeasures, leg: Leg, up: float) -> Curve:
 
 def _x_at(edge: Curve, y: float) -> float:
     """Return where an edge is at a height."""
-    for (ax, ay), (bx, by) in zip(edge[:-1], edge[1:], strict=True):
+    for (ax, ay), (bx, by) in itertools.pairwise(edge):
         if ay <= y <= by:
             return ax + (bx - ax) * (y - ay) / max(by - ay, 1e-9)
     return edge[-1][0]
@@ -104,13 +106,15 @@ def _draw_wide_band(scene: Scene, legs: LegMeasures, depth: float, cloth: str) -
 def draw_track_pants(scene: Scene) -> None:
     """Draw track pants: elastic waist with a cord, knitted cuffs or open ends, a stripe or piping at the side."""
     d = scene.design
-    length = _long(scene, 0.70, 0.78)
-    cuffed = d.chance("cuffs", 0.6)
+    length = _long(scene, 0.68, 0.76)
+    cuffed, cuff = d.chance("cuffs", 0.6), d.uniform("cuff depth", 0.036, 0.056)
     widths = {"slim": (0.050, 0.058), "straight": (0.066, 0.076), "loose": (0.088, 0.104)}
     legs = sample_legs(
-        scene, length, widths, waist=d.uniform("waist", 0.122, 0.146), hip=d.uniform("hips", 0.030, 0.046)
+        scene, length, widths, waist=d.uniform("waist", 0.112, 0.132), hip=d.uniform("hips", 0.036, 0.052)
     )
-    place_trousers(scene, legs, 1.12)
+    if cuffed:
+        legs = replace(legs, half_leg=0.88 * legs.half_leg)
+    place_trousers(scene, legs, 1.04, cuff=cuff if cuffed else 0.0)
     drawn = draw_legs(scene, legs, gathered=True)
     trim = d.choice("trim", ("none", "none", "stripe", "stripe", "two stripes", "piping", "panel"))
     for leg in drawn:
@@ -130,7 +134,7 @@ def draw_track_pants(scene: Scene) -> None:
         else:
             scene.add_seam(on_side(mouth, side), dark=0.48, width=0.005)
     if cuffed:
-        _draw_leg_cuffs(scene, drawn, d.uniform("cuff depth", 0.036, 0.056), d.uniform("tuck", 0.26, 0.36))
+        _draw_leg_cuffs(scene, drawn, cuff, d.uniform("tuck", 0.26, 0.36))
     else:
         draw_leg_ends(scene, drawn, turned_up=False)
     draw_rib_band(scene, legs, d.uniform("band", 0.036, 0.048))
@@ -165,11 +169,11 @@ def draw_cargo_trousers(scene: Scene) -> None:
     """Draw cargo trousers: a flapped pocket on each thigh, slant pockets, knee seams; with a fly or a drawstring."""
     d = scene.design
     length = _long(scene, 0.71, 0.79)
-    widths = {"slim": (0.054, 0.062), "straight": (0.070, 0.080), "loose": (0.094, 0.112)}
+    widths = {"slim": (0.054, 0.062), "straight": (0.072, 0.082), "loose": (0.096, 0.114)}
     legs = sample_legs(
-        scene, length, widths, waist=d.uniform("waist", 0.122, 0.152), hip=d.uniform("hips", 0.030, 0.044)
+        scene, length, widths, waist=d.uniform("waist", 0.122, 0.148), hip=d.uniform("hips", 0.036, 0.050)
     )
-    place_trousers(scene, legs, 1.1)
+    place_trousers(scene, legs, 1.22)
     drawn = draw_legs(scene, legs)
     draw_slant_pockets(scene, legs)
     if d.chance("knee seams", 0.5):

@@ -77,13 +77,17 @@ def sample_legs(
     )
 
 
-def place_trousers(scene: Scene, legs: LegMeasures, zoom: float) -> None:
-    """Set the camera to the trousers, fold or turn them, and draw the inner side of the back waist with its label."""
+def place_trousers(scene: Scene, legs: LegMeasures, zoom: float, *, cuff: float = 0.0) -> None:
+    """Set the camera to the trousers, fold or turn them, and draw the inner side of the back waist with its label.
+
+    `cuff` is how far cuffs reach below the legs.
+    """
     if scene.pose.folded:
         fold_legs(scene, placket_side(scene), legs.hip, legs.length)
         return
     wide = max(legs.hip, legs.foot + scene.pose.stride + legs.half_leg + 0.014)
-    scene.set_camera(min(zoom * child_zoom(scene), 0.455 / wide, 0.90 / legs.length), (0.0, legs.length / 2))
+    low = legs.length + cuff
+    scene.set_camera(min(zoom * child_zoom(scene), 0.455 / wide, 0.90 / low), (0.0, 0.5 * low))
     outer, inner = leg_edges(legs, legs.foot)
     ends = [(outer[-2], inner[-2]), (outer[-1], inner[-1])]
     parts = [(0.5 * legs.hip, 0.5 * legs.hip, legs.crotch)]
