@@ -619,8 +619,8 @@ def test_price_of_a_rare_kind_comes_from_what_tells_prices_in_this_shop(depends_
     kinds = [kind for leaf in select_leaves(families, FitOptions())[0] for kind in leaf.kinds]
     assert prefer_type_prices(kinds, 5) is depends_on_type
     rare = next(kind for kind in kinds if kind.path[0] == "MAN" and kind.silhouette == "coat")
-    few = replace(rare, members=rare.members[:4], levels=(rare.members[:4], rare.members[:4], rare.levels[2]))
-    found = fit_kind_price(few, {}, {}, (-math.inf, math.inf), {}, 0.1, 5, prefer_type=depends_on_type)
+    small = replace(rare, members=rare.members[:4], levels=(rare.members[:4], rare.members[:4], rare.levels[2]))
+    found = fit_kind_price(small, {}, {}, (-math.inf, math.inf), {}, 0.1, 5, prefer_type=depends_on_type)
     usual = 400.0 if depends_on_type else 24 * RECORDS["coat"].usual_usd
     assert found.document["quantiles"][1] == pytest.approx(usual, rel=0.2)
 
