@@ -52,7 +52,7 @@ from generator.fit.prices import (
     prefer_type_prices,
     usual_rate,
 )
-from generator.fit.private import Synthesis, load_opendp, synthesize
+from generator.fit.private import WIDE_RANGE, Synthesis, load_opendp, synthesize
 from generator.fit.title_templates import (
     SLOTS,
     STAND_INS,
@@ -134,7 +134,10 @@ def fit(
 def _fit_private(
     folder: Path, options: FitOptions, currency: str, country: str | None, progress: Callable[[str], None]
 ) -> Fit:
-    """Replace the families by private synthetic ones, and fit these like real ones. Notes and messages are private."""
+    """Replace the families by private synthetic ones, and fit these like real ones. Notes and messages are private.
+
+    So are errors after the release: they follow from the synthetic families, and say that the budget is spent.
+    """
     load_opendp()
     progress("reading the train split")
     families, _ = read_families(folder, currency, images=options.images, keep=options.keep, unit=options.unit)
@@ -143,7 +146,11 @@ def _fit_private(
     progress("fitting the synthetic families")
     provenance = _private_provenance(made, options)
     lenient = dataclasses.replace(options, min_support=_SYNTHETIC_SUPPORT)
-    found = build_fit(made.families, provenance, lenient, currency, country)
+    try:
+        found = build_fit(made.families, provenance, lenient, currency, country)
+    except ToileError as error:
+        problem = f"{error.problem}; the privacy budget is spent all the same"
+        raise ToileError(error.where, problem, error.hint) from error
     notes = {place: _drop_counts(note) for place, note in found.notes.items()}
     messages = [*made.messages, *_say_guesses(found, made, options)]
     return dataclasses.replace(found, notes=notes, messages=(provenance.statement, *messages))
@@ -340,6 +347,9 @@ class _Builder:
         self.colourways = _fit_colourways(members, self.longest)
         self.discounts = fit_discounts([members], self.percents)
         self.bounds = find_price_bounds(members, options.min_support)
+        if options.epsilon is not None:  # prices outside are noise, and no spec has higher ones than the widest range
+            low, high = map(math.log, options.price_range or WIDE_RANGE)
+            self.bounds = max(self.bounds[0], low), min(self.bounds[1], high)
         self.word_factors = fit_word_factors(kinds, titles.words, options.min_support)
         for name in {slot for slot, _ in self.word_factors}:
             self.slots[name] = dataclasses.replace(self.slots[name], document={"hidden": True})

@@ -9,6 +9,7 @@ from PIL import Image
 
 from generator.render.camera.surfaces import FloorPoints
 from generator.render.engine import Float32Array
+from generator.render.engine.drape import shift_points
 from generator.render.engine.height_field import resize, smooth_noise
 from generator.render.engine.scene import Scene
 from generator.render.engine.variation import Variation
@@ -124,21 +125,16 @@ def _project(matrix: Matrix, rows: Float32Array, columns: Float32Array) -> tuple
 
 
 def _displace(x: Float32Array, y: Float32Array, shot: Variation, scene: Scene) -> tuple[Float32Array, Float32Array]:
-    """Displace the points by a few hundredths and bend the whole: cloth is never perfectly flat."""
+    """Displace the points of the sheet (0 to 1) and bend the whole: cloth is never perfectly flat."""
     soft = scene.appearance.silhouette in HUNG_TOPS | HUNG_COATS | CLIPPED
-    wander = np.float32((0.006 if soft else 0.001) * shot.uniform("wander", 0.3, 1.5))
-    bend, lean = shot.uniform("bend", -0.10, 0.10) * soft, shot.uniform("taper", -0.10, 0.10) * soft
-    place = shot.generator("wander").uniform(0, 9, 2).astype(np.float32)
-    step = max(1, scene.size // 56)
-    cx, cy = (
-        np.ascontiguousarray(x[step // 2 :: step, step // 2 :: step]),
-        np.ascontiguousarray(y[step // 2 :: step, step // 2 :: step]),
-    )
-    dx = wander * (smooth_noise(cx + place[0], cy, 0.22) + 0.4 * smooth_noise(cx, cy + place[1], 0.09, layer=1))
-    dy = wander * (
-        smooth_noise(cx, cy + place[1], 0.22, layer=2) + 0.4 * smooth_noise(cx + place[0], cy, 0.09, layer=3)
-    )
-    dx = dx + bend * (cy - 0.5) ** 2 + lean * (cx - 0.5) * (cy - 0.5)
+    step = max(1, scene.size // 112)
+    cx, cy = (np.ascontiguousarray(plane[step // 2 :: step, step // 2 :: step]) for plane in (x, y))
+    if soft:
+        dx, dy = shift_points(cx, cy, scene.drape, shot)
+        bend, lean = shot.uniform("bend", -0.10, 0.10), shot.uniform("taper", -0.10, 0.10)
+        dx, dy = dx + bend * (cy - 0.5) ** 2 + lean * (cx - 0.5) * (cy - 0.5), dy
+    else:
+        dx, dy = (np.float32(0.001) * smooth_noise(cx, cy, 0.22, layer=layer) for layer in (0, 2))
     height, width = x.shape
     grown = [resize(np.asarray(d, np.float32), width, height, Image.Resampling.BILINEAR) for d in (dx, dy)]
     return x + grown[0], y + grown[1]
