@@ -265,6 +265,29 @@ def panel_height(
 
 
 @njit_cached
+def gather_threads(
+    u: Float32Array, v: Float32Array, relief: Float32Array, cover: Float32Array, sizes: tuple[float, float]
+) -> None:
+    """Shift texture coordinates (units) against the slope of a height field: threads follow folds.
+
+    `relief` is height times coverage and `cover` coverage, both smoothed. `sizes` has pixels per unit, and the shift
+    per slope in units.
+    """
+    rows, columns = relief.shape
+    most, zoom, reach = np.float32(0.32), np.float32(0.5 * sizes[0]), np.float32(sizes[1])
+    least = np.float32(0.02)
+    for i in range(1, rows - 1):
+        for j in range(1, columns - 1):
+            if cover[i, j] > least:
+                right = relief[i, j + 1] / max(cover[i, j + 1], least)
+                left = relief[i, j - 1] / max(cover[i, j - 1], least)
+                low = relief[i + 1, j] / max(cover[i + 1, j], least)
+                high = relief[i - 1, j] / max(cover[i - 1, j], least)
+                u[i, j] += reach * min(max(zoom * (right - left), -most), most)
+                v[i, j] += reach * min(max(zoom * (low - high), -most), most)
+
+
+@njit_cached
 def darken(shade: Float32Array, soft: Float32Array, strength: float) -> None:
     """Multiply `shade` by 1 - strength x soft."""
     s = np.float32(strength)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from generator.render.engine import Float32Array
 from generator.render.engine.height_field import TILE_SIDE, quilt_height, white_noise_tile
-from generator.render.engine.kernels import downsample, gaussian_blur, upsample
+from generator.render.engine.kernels import downsample, gather_threads, gaussian_blur, upsample
 from generator.render.engine.lamps import Lamp, choose_studio
 from generator.render.engine.materials import evaluate_surface
 from generator.render.engine.scene import Scene, Window
@@ -28,6 +28,8 @@ from generator.render.engine.shading import (
 )
 from generator.render.engine.variation import Variation
 
+THREAD_SHIFT, THREAD_SMOOTHING = 0.026, 0.006
+"""Shift of the threads per unit of slope, and the width of the folds that move them, in units."""
 JUMP = 1.2
 """Change of the slope of a solid body from one pixel to the next above which one belongs to a nearer part."""
 QUILT_PERIOD = 0.075
@@ -57,7 +59,12 @@ def shade_window(scene: Scene, window: Window, lamp: Lamp, texture_share: float 
 
     `texture_share` flattens the fine heights of the materials.
     """
-    look = _evaluate_materials(scene, window)
+    u, v = scene.u[window].copy(), scene.v[window].copy()
+    if scene.cloths["main"].pattern != "plain":
+        alpha, smooth = np.ascontiguousarray(scene.alpha[window]), THREAD_SMOOTHING * scene.zoom
+        relief, cover = (gaussian_blur(plane, smooth, 0.0, 0.0) for plane in (alpha * scene.height[window], alpha))
+        gather_threads(u, v, relief, cover, (float(scene.zoom), THREAD_SHIFT))
+    look = _evaluate_materials(scene, window, u, v)
     relief = scene.height[window] + np.float32(texture_share) * look[..., 3]
     if scene.appearance.quilting != "none":
         relief += scene.padding[window] * quilt_height(
@@ -113,11 +120,11 @@ def _backdrop_shadow(scene: Scene) -> tuple[Float32Array, float]:
     return np.asarray(0.95 * np.outer(down, np.exp(-(across**6))), np.float32), 1.0
 
 
-def _evaluate_materials(scene: Scene, window: Window) -> Float32Array:
-    """Return red, green, blue, height, gloss, sheen and metal of each pixel of a window, shape (h, w, 7)."""
+def _evaluate_materials(scene: Scene, window: Window, u: Float32Array, v: Float32Array) -> Float32Array:
+    """Return red, green, blue, height, gloss, sheen, metal, focus and brush of each pixel of a window, (h, w, 9)."""
     top, under = (np.ascontiguousarray(plane[window]).ravel() for plane in (scene.top_cloth, scene.second_cloth))
-    share, u, v = (np.ascontiguousarray(plane[window]).ravel() for plane in (scene.top_share, scene.u, scene.v))
-    look = np.zeros((top.size, 7), np.float32)
+    share, u, v = np.ascontiguousarray(scene.top_share[window]).ravel(), u.ravel(), v.ravel()
+    look = np.zeros((top.size, 9), np.float32)
     num_cloths = len(scene.cloth_names)
     used = np.bincount(top, minlength=num_cloths + 1) + np.bincount(under, minlength=num_cloths + 1)
     for label in (np.flatnonzero(used[1:]) + 1).tolist():
@@ -127,9 +134,9 @@ def _evaluate_materials(scene: Scene, window: Window) -> Float32Array:
         made = evaluate_surface(scene.cloths[name], u[index], v[index], 1 / scene.zoom)
         finish = made.finish
         height = np.asarray(np.broadcast_to(finish.height, index.shape), np.float32)
-        effects = float(finish.gloss), float(finish.sheen), float(finish.metal)
+        effects = float(finish.gloss), float(finish.sheen), float(finish.metal), finish.tightness, float(finish.brush)
         accumulate_surface(index, weight, made.albedo, np.ascontiguousarray(height), effects, look)
-    return look.reshape(*scene.top_cloth[window].shape, 7)
+    return look.reshape(*scene.top_cloth[window].shape, 9)
 
 
 def _occlusion_depth(relief: Float32Array, zoom: float, cell: int) -> Float32Array:

@@ -7,6 +7,10 @@ import numpy.typing as npt
 
 from generator.render.engine import Float32Array, Float64Array, UInt8Array, njit_cached
 
+STEP_GLOSS = 2.0
+"""How far a step between two pixels dims the highlight."""
+STEP_DAMPING = 0.5
+"""How far a step between two pixels is flattened: a step of one pixel has 1/(1 + this) of its slope."""
 FILM_STEPS = 8192
 """Entries of the tone curve table, evenly spaced along the square root of light."""
 
@@ -27,11 +31,14 @@ def accumulate_surface(
     weight: Float32Array,
     colours: Float32Array,
     height: Float32Array,
-    finish: tuple[float, float, float],
+    finish: tuple[float, float, float, float, float],
     planes: Float32Array,
 ) -> None:
-    """Add a weighted surface at some pixels to planes of red, green, blue, height, gloss, sheen, metal."""
-    gloss, sheen, metal = finish
+    """Add a weighted surface at some pixels to the planes of colour, height, gloss, sheen, metal, focus, brush.
+
+    `finish` has the last five.
+    """
+    gloss, sheen, metal, focus, brush = finish
     for n in range(index.shape[0]):
         k, w = index[n], weight[n]
         planes[k, 0] += w * colours[n, 0]
@@ -41,21 +48,25 @@ def accumulate_surface(
         planes[k, 4] += w * np.float32(gloss)
         planes[k, 5] += w * np.float32(sheen)
         planes[k, 6] += w * np.float32(metal)
+        planes[k, 7] += w * np.float32(focus)
+        planes[k, 8] += w * np.float32(brush)
 
 
 @njit_cached
-def slope_between(before: float, here: float, after: float, jump: float) -> float:
-    """Return the slope of a height field at the middle of three pixels; beside a nearer part, that away from it.
+def slope_between(before: float, here: float, after: float, jump: float) -> tuple[float, float]:
+    """Return slope and bend of a height field at the middle of three pixels (pixels per pixel).
 
-    The slope changes by more than `jump` from one pixel to the next where one of them belongs to a nearer part.
+    Where the slope changes by more than `jump` from one pixel to the next, one of them belongs to a nearer part, and
+    the slope is that away from it. At smaller steps it is damped, as they are narrower than a pixel.
     """
-    fall, rise = here - before, after - here
-    edge = min(max(abs(rise - fall) / jump - 0.7, 0.0), 1.0)
-    if edge == 0:
-        return float(0.5 * (rise + fall))
-    less = rise if abs(rise) < abs(fall) else fall
-    beside = 0.4 * less * min(1.0, 2 * jump / (abs(less) + 1e-6))
-    return float(0.5 * (rise + fall) * (1 - edge) + beside * edge)
+    fall, rise = float(here - before), float(after - here)
+    bend = abs(rise - fall)
+    slope = 0.5 * (rise + fall) / (1 + STEP_DAMPING * bend)
+    edge = min(max(bend / jump - 0.7, 0.0), 1.0)
+    if edge > 0:
+        less = rise if abs(rise) < abs(fall) else fall
+        slope += edge * (0.4 * less * min(1.0, 2 * jump / (abs(less) + 1e-6)) - slope)
+    return slope, bend
 
 
 @njit_cached
@@ -97,7 +108,10 @@ def shade_pixels(
             behind = relief[i, left] if alpha[i, left] > 0 else extend(relief[i, right], here)
             below = relief[down, j] if alpha[down, j] > 0 else extend(relief[up, j], here)
             above = relief[up, j] if alpha[up, j] > 0 else extend(relief[down, j], here)
-            slope_x, slope_y = slope_between(behind, here, ahead, jump), slope_between(above, here, below, jump)
+            (slope_x, bend_x), (slope_y, bend_y) = (
+                slope_between(behind, here, ahead, jump),
+                slope_between(above, here, below, jump),
+            )
             bound = 1 / math.sqrt(1 + 0.45 * (slope_x * slope_x + slope_y * slope_y))
             slope_x *= bound
             slope_y *= bound
@@ -108,14 +122,18 @@ def shade_pixels(
             fill = max(-0.75 * (side_x * nx + side_y * ny) + 0.65 * nz + 0.2, 0.0)
             around = 0.5 + 0.5 * (side_x * nx + side_y * ny)
             diffuse = key * strength * (0.4 + 0.6 * sky) + (fill_power * fill + sky_power * around) * sky
-            gloss, fuzz, metal = surface[i, j, 4], 1.1 * surface[i, j, 5] * (1 - nz), surface[i, j, 6]
+            fuzz, metal = 1.1 * surface[i, j, 5] * (1 - nz), surface[i, j, 6]
+            gloss = surface[i, j, 4] / (1 + STEP_GLOSS * (bend_x + bend_y))
             white = 0.10 * fuzz
             if gloss > 0:
-                first = nx * high_x + ny * high_y + nz * high_z
-                second = -1.1 * (high_x * nx + high_y * ny) + 0.905 * nz
-                tight = 8 + 95 * gloss * gloss
-                broad = 0.28 * math.exp(0.35 * tight * (first - 1)) + 0.62 * math.exp(tight * (first - 1))
-                white += 0.62 * gloss * (broad + 0.30 * math.exp(tight * (second - 1))) * (1 - 0.3 * metal)
+                # a brushed surface reflects in streaks along its threads: wide along them, narrow across
+                tight, brush = surface[i, j, 7], surface[i, j, 8]
+                dx, dy, dz = nx - high_x, ny - high_y, nz - high_z
+                first = -0.5 * ((1 + brush) * dx * dx + (1 - 0.9 * brush) * dy * dy + dz * dz)
+                dx, dy = nx + 1.1 * high_x, ny + 1.1 * high_y
+                second = -0.5 * ((1 + brush) * dx * dx + (1 - 0.9 * brush) * dy * dy)
+                broad = 0.28 * math.exp(0.35 * tight * first) + 0.62 * math.exp(tight * first)
+                white += 0.62 * gloss * (broad + 0.30 * math.exp(tight * second)) * (1 - 0.3 * metal)
             body = diffuse * (1 - metal) + fuzz
             if metal > 0:
                 first = nx * high_x + ny * high_y + nz * high_z
