@@ -8,6 +8,7 @@ It runs on the CPU and needs `pip install ai-edge-litert`. The model is not part
 """
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
