@@ -41,7 +41,6 @@ TEXTURE_SHARE = 0.6
 SHADOW_SHARE = 0.5
 """Strength of the shadows between the panels of limp clothes, relative to the studio."""
 SNAPSHOT_VIEWS: dict[str, tuple[Callable[[Scene], None], float]] = {
-    "sneaker": (draw_shoe_pair, 0.7),
     "boot": (draw_shoe_pair, 0.5),
     "loafer": (draw_shoe_pair, 0.7),
     "pump": (draw_shoe_pair, 0.7),

@@ -50,6 +50,24 @@ class Viewpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where one copy of a body stands, such as the left shoe of a pair: mirrored, turned, then moved."""
+
+    x: float = 0.0
+    z: float = 0.0
+    turn: float = 0.0
+    """Rotation about the vertical axis, in radians."""
+    mirrored: bool = False
+    """Whether z is reversed."""
+
+    def apply(self, points: Points) -> Points:
+        """Return where points of the body are."""
+        x, z = points[..., 0], -points[..., 2] if self.mirrored else points[..., 2]
+        c, s = math.cos(self.turn), math.sin(self.turn)
+        return np.stack([c * x + s * z + self.x, points[..., 1], c * z - s * x + self.z], axis=-1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Surface:
     """A projected grid, its texture coordinates and shade, and the cloths of its two sides."""
 
@@ -61,10 +79,10 @@ class _Surface:
 
 
 class SolidBody:
-    """The surfaces of one body in one view; nothing is drawn before `draw`."""
+    """The surfaces of one body in one view, or of several copies of it; nothing is drawn before `draw`."""
 
-    def __init__(self, scene: Scene, view: Viewpoint) -> None:
-        self.scene, self.view = scene, view
+    def __init__(self, scene: Scene, view: Viewpoint, placements: Sequence[Placement] = (Placement(),)) -> None:
+        self.scene, self.view, self.placements = scene, view, tuple(placements)
         self.surfaces: list[_Surface] = []
         self.low = 0.0
         """The smallest depth of the body, which becomes the ground of the scene."""
@@ -80,28 +98,35 @@ class SolidBody:
         part: str | None = None,
         back_part: str | None = None,
         quilted: bool = False,
+        dense: bool = True,
     ) -> None:
         """Add a surface: a grid of points, shape (n, m, 3).
 
         Seen from its front, the first index runs to the right and the second downwards. `back` is the cloth of the
         other side, which is invisible without one. `uv` are the texture coordinates in units, shape (n, m, 2), by
-        default lengths along the grid; `shade` is the received light (0-1), one value or one for each point.
+        default lengths along the grid; `shade` is the received light (0-1), one value or one for each point. A `dense`
+        surface is smooth through the points, another is flat between them.
         """
         if uv is None:
             uv = np.stack([_lengths(points, 0), _lengths(points, 1)], axis=-1)
         looks = np.concatenate([uv, np.broadcast_to(shade, points.shape[:2])[..., None]], axis=-1)
-        for axis in (0, 1):
+        for axis in (0, 1) if dense else ():
             points, looks = _subdivide(points, axis), _subdivide(looks, axis)
-        cloths = cloth, back
-        self.surfaces.append(
-            _Surface(
-                points=self.view.project(points),
-                looks=looks,
-                cloths=cloths,
-                parts=(part, back_part or part),
-                quilted=quilted,
+        for placement in self.placements:
+            way = slice(None, None, -1) if placement.mirrored else slice(None)
+            self.surfaces.append(
+                _Surface(
+                    points=self.view.project(placement.apply(points)[:, way]),
+                    looks=looks[:, way],
+                    cloths=(cloth, back),
+                    parts=(part, back_part or part),
+                    quilted=quilted,
+                )
             )
-        )
+
+    def placed(self, points: Points) -> list[Points]:
+        """Return where points of the body are in each of its copies."""
+        return [placement.apply(points) for placement in self.placements]
 
     def box(self) -> tuple[float, float, float, float]:
         """Return x0, y0, x1, y1 around the body, in units."""
@@ -119,9 +144,9 @@ class SolidBody:
     def draw(self) -> None:
         """Rasterize all surfaces and add them to the scene; the camera is set before.
 
-        One side of a surface is composited after the other, those that were added later on top; each mask is the share
-        of what these leave. Heights and looks of a pixel are those of the side that covers most of it: a blend would
-        be a slope.
+        Surfaces of the same cloths and part are one layer. Layers are composited one after the other; each mask is the
+        share of what later ones leave. Heights and looks of a pixel are those of the layer that covers most of it: a
+        blend would be a slope.
         """
         scene = self.scene
         scene.solid = True
@@ -133,29 +158,36 @@ class SolidBody:
         depth = np.full((SAMPLES * high, SAMPLES * wide), -1e9, np.float32)
         owner = np.zeros(depth.shape, np.uint8)
         looks = np.zeros((high, wide, 3), np.float32)
-        for n, (each, flat) in enumerate(zip(self.surfaces, places, strict=True)):
+        layers: dict[tuple[str, str | None, bool], list[Window]] = {}
+        sides = []
+        for each, window in zip(self.surfaces, windows, strict=True):
+            names = [(each.cloths[side] or each.cloths[0], each.parts[side], each.quilted) for side in (0, 1)]
+            for name in names:
+                layers.setdefault(name, []).append(window)
+            sides.append(names)
+        labels = {name: number for number, name in enumerate(layers, 1)}
+        for each, flat, (front, back) in zip(self.surfaces, places, sides, strict=True):
             place = np.empty(each.points.shape)
             place[..., :2] = SAMPLES * (flat - (columns.start, rows.start))
             place[..., 2] = each.points[..., 2]
-            rasterize_grid(place, each.looks, 2 * n + 1, each.cloths[1] is not None, depth, owner, looks)
+            names = labels[front], labels[back] if each.cloths[1] else 0
+            rasterize_grid(place, each.looks, names, depth, owner, looks)
         nearer = np.zeros((high, wide), np.float32)
-        layers: list[tuple[_Surface, Window, Float32Array, Float32Array]] = []
-        for n in reversed(range(len(self.surfaces))):
-            y, x = windows[n]
-            top, left = y.start - rows.start, x.start - columns.start
-            shape = 2, max(y.stop - y.start, 0), max(x.stop - x.start, 0)
-            masks, heights = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-            if resolve_surface(owner, depth, 2 * n + 1, (top, left), nearer, masks, heights):
-                heights -= np.float32(self.low)
-                heights *= np.float32(ROUNDNESS)
-                layers.append((self.surfaces[n], windows[n], masks, heights))
-        for surface, window, masks, heights in layers[::-1]:
-            for side, cloth in ((1, surface.cloths[1]), (0, surface.cloths[0])):
-                if cloth is not None:
-                    scene.add_relief(window, masks[side], heights[side], cloth, surface.parts[side], surface.quilted)
-        for _, window, masks, heights in layers[::-1]:
-            for side in (1, 0):
-                np.copyto(scene.height[window], heights[side], where=masks[side] > 0.5)
+        found = []
+        for name, label in reversed(labels.items()):
+            y, x = window = _union(layers[name])
+            shape = max(y.stop - y.start, 0), max(x.stop - x.start, 0)
+            mask, height = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+            if resolve_layer(
+                owner, depth, label, (y.start - rows.start, x.start - columns.start), nearer, mask, height
+            ):
+                height -= np.float32(self.low)
+                height *= np.float32(ROUNDNESS)
+                found.append((window, mask, height, name))
+        for window, mask, height, (cloth, part, quilted) in found[::-1]:
+            scene.add_relief(window, mask, height, cloth, part, quilted)
+        for window, mask, height, _ in found[::-1]:
+            np.copyto(scene.height[window], height, where=mask > 0.5)
         middle = owner[1::SAMPLES, 1::SAMPLES] > 0
         for plane, value in zip((scene.u, scene.v, scene.shade), np.moveaxis(looks, 2, 0), strict=True):
             np.copyto(plane[rows, columns], value, where=middle)
@@ -187,12 +219,12 @@ class SolidBody:
 
     def add_seam(self, points: Points, *, width: float = 0.0045, depth: float = 0.003, dark: float = 0.35) -> None:
         """Press a seam along the visible stretches of a line."""
-        for curve in self.stretches(points):
+        for curve in [curve for each in self.placed(points) for curve in self.stretches(each)]:
             self.scene.add_seam(curve, width=width, depth=depth, dark=dark)
 
     def add_topstitch(self, points: Points, cloth: str = "thread", *, width: float = 0.003) -> None:
         """Add a row of stitches along the visible stretches of a line."""
-        for curve in self.stretches(points):
+        for curve in [curve for each in self.placed(points) for curve in self.stretches(each)]:
             self.scene.add_topstitch(curve, cloth, width=width)
 
 
@@ -247,16 +279,15 @@ def _union(windows: list[Window]) -> Window:
 def rasterize_grid(
     place: Float64Array,
     looks: Float64Array,
-    label: int,
-    two_sided: bool,
+    names: tuple[int, int],
     depth: Float32Array,
     owner: npt.NDArray[np.uint8],
     shown: Float32Array,
 ) -> None:
     """Rasterize a grid of column, row (samples) and depth into a depth buffer; shape (n, m, 3).
 
-    The nearest surface owns a sample: `label` where its front faces the camera, label + 1 where its back does. `shown`
-    keeps the looks of the middle sample of each pixel.
+    The nearest surface owns a sample, under the first of `names` where its front faces the camera, under the second
+    where its back does; a side named 0 is invisible. `shown` keeps the looks of the middle sample of each pixel.
     """
     high, wide = depth.shape
     for i in range(place.shape[0] - 1):
@@ -268,10 +299,10 @@ def rasterize_grid(
                 bx, by = place[bi, bj, 0], place[bi, bj, 1]
                 cx, cy = place[ci, cj, 0], place[ci, cj, 1]
                 area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-                if abs(area) < 1e-9 or (area < 0 and not two_sided):
+                name = names[0] if area > 0 else names[1]
+                if abs(area) < 1e-9 or name == 0:
                     continue
                 scale = 1 / area
-                name = label if area > 0 else label + 1
                 r0, r1 = max(int(min(ay, by, cy) - 0.5), 0), min(int(max(ay, by, cy) + 0.5), high - 1)
                 c0, c1 = max(int(min(ax, bx, cx) - 0.5), 0), min(int(max(ax, bx, cx) + 0.5), wide - 1)
                 b_step, c_step = (cy - ay) * scale, -(by - ay) * scale
@@ -297,33 +328,34 @@ def rasterize_grid(
 
 
 @njit_cached
-def resolve_surface(
+def resolve_layer(
     owner: npt.NDArray[np.uint8],
     depth: Float32Array,
     label: int,
     corner: tuple[int, int],
     nearer: Float32Array,
-    masks: Float32Array,
-    heights: Float32Array,
+    mask: Float32Array,
+    height: Float32Array,
 ) -> bool:
-    """Compute mask and mean depth of front (0) and back (1) of a surface in a window; return whether it is visible.
+    """Compute mask and depth of a layer in a window; return whether it is visible.
 
     `corner` is the window's first row and column. `nearer` counts the samples of later layers in each pixel.
     """
     top, left = corner
     found = False
-    for i in range(masks.shape[1]):
-        for j in range(masks.shape[2]):
-            for side in range(2):
-                count, total = 0, 0.0
-                for row in range(3 * (top + i), 3 * (top + i) + 3):
-                    for column in range(3 * (left + j), 3 * (left + j) + 3):
-                        if owner[row, column] == label + side:
-                            count += 1
-                            total += depth[row, column]
-                if count:
-                    found = True
-                    masks[side, i, j] = count / (9 - nearer[top + i, left + j])
-                    heights[side, i, j] = total / count
-                    nearer[top + i, left + j] += count
+    for i in range(mask.shape[0]):
+        for j in range(mask.shape[1]):
+            count, most = 0, np.float32(-1e9)
+            row, column = 3 * (top + i), 3 * (left + j)
+            for k in range(9):
+                y, x = row + k // 3, column + k % 3
+                if owner[y, x] == label:
+                    count += 1
+                    most = max(most, depth[y, x])
+            if count:
+                found = True
+                mask[i, j] = count / (9 - nearer[top + i, left + j])
+                middle = owner[row + 1, column + 1] == label
+                height[i, j] = depth[row + 1, column + 1] if middle else most
+                nearer[top + i, left + j] += count
     return found

@@ -7,10 +7,9 @@ import numpy as np
 from generator.render.engine.fittings import draw_buckle, draw_button, draw_ring
 from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
-from generator.render.engine.solid import Points, SolidBody, Viewpoint
+from generator.render.engine.solid import Points, SolidBody
 from generator.render.shoes.last import (
     Last,
-    Place,
     add_bed,
     add_heel,
     add_lid,
@@ -18,54 +17,12 @@ from generator.render.shoes.last import (
     add_wall,
     ankle_path,
     band_path,
+    finish_shoes,
+    place_shoes,
 )
 
-FILL = {"child": 0.60, "small": 0.72, "medium": 0.83, "large": 0.94}
-"""Share of the image that the larger side of a pair fills, by size."""
 RISE = {"flat": 0.008, "block": 0.145, "high": 0.235}
 """Height of the heel, in units."""
-
-
-def place_sandals(scene: Scene) -> tuple[SolidBody, list[Place]]:
-    """Sample the view of one shot and where the shoes stand: one or both three-quarter, in snapshots from above."""
-    shot = scene.shot
-    if scene.pose.room < 1:  # a snapshot: a pair on the floor, seen by a person who stands
-        apart, turn = shot.uniform("apart", 0.17, 0.23), shot.uniform("toes", -0.16, 0.10)
-        view = Viewpoint(
-            yaw=shot.uniform("floor yaw", 0.0, 2 * math.pi), pitch=shot.uniform("floor pitch", 0.85, 1.45), near=0.15
-        )
-        steps = shot.uniform("step", -0.08, 0.08), shot.uniform("askew", -0.10, 0.10)
-        return SolidBody(scene, view), [
-            Place(x=steps[0], z=-apart, turn=turn + steps[1], side=-1),
-            Place(x=-steps[0], z=apart, turn=-turn, side=1),
-        ]
-    yaw = -shot.uniform("quarter yaw", 0.30, 0.80)
-    left = shot.chance("toe left", 0.5)
-    view = Viewpoint(yaw=-math.pi - yaw if left else yaw, pitch=shot.uniform("quarter pitch", 0.30, 0.58))
-    if not shot.chance("pair", 0.6):
-        return SolidBody(scene, view), [Place(side=-1 if left else 1)]
-    apart, step = shot.uniform("apart", 0.17, 0.23), shot.uniform("step", -0.10, 0.16)
-    turn = shot.uniform("toes", -0.08, 0.05)
-    near, far = (-1, 1) if left else (1, -1)
-    return SolidBody(scene, view), [
-        Place(x=-0.5 * step, z=near * apart, turn=-near * turn, side=near),
-        Place(x=0.5 * step, z=far * apart, turn=-far * turn, side=far),
-    ]
-
-
-def finish_sandals(scene: Scene, body: SolidBody, lasts: list[Last]) -> None:
-    """Set the camera, draw the shoes, and let them touch the floor."""
-    fill = FILL[scene.appearance.size]
-    body.fit_camera(fill if len(lasts) > 1 else 0.97 * fill, limpness=0.2)
-    scene.stand_on([body.flat(_sole_print(last)) for last in lasts])
-    body.draw()
-
-
-def _sole_print(last: Last) -> Points:
-    f, across = last.rim()
-    points = last.points(np.clip(f, 0, 1), across, 0.0)
-    points[:, 1] = 0.0
-    return points
 
 
 @register_silhouette("sandal")
@@ -80,31 +37,24 @@ def draw_sandal(scene: Scene) -> None:
         "leather": 0.026,
         "thin": d.uniform("platform", 0.016, 0.034),
     }[sole]
-    body, places = place_sandals(scene)
+    body = place_shoes(scene)
     broad = {"flat": 1.0, "block": 0.92, "high": 0.84}[heel] * d.uniform("broad", 0.95, 1.06)
     style = d.choice("bands", ("two", "one", "cross", "three", "tee") if heel == "flat" else ("two", "one", "cross"))
     wide, insole = d.uniform("band", 0.88, 1.18), d.choice("bed", ("insole", "insole", "self", "lining"))
-    fittings: list[tuple[Points, float, str]] = []
-    lasts = []
-    for place in places:
-        last = Last(
-            rise=RISE[heel] * d.uniform("rise", 0.93, 1.05),
-            broad=broad,
-            point=0.0 if heel == "flat" else d.uniform("point", 0.0, 0.45),
-            thick=thick,
-            spring=0.012,
-            place=place,
-        )
-        lasts.append(last)
-        _add_sole(
-            body, last, sole, heel, d.uniform("pin", 0.13, 0.24) if heel == "high" else d.uniform("block", 0.72, 0.95)
-        )
-        cup, grow = (0.014, 0.004) if sole in ("cork", "rubber") else (0.005, 0.002)
-        add_bed(body, last, insole, cup=cup, grow=grow)
-        fittings += _add_bands(scene, body, last, style, wide)
-        if ankle:
-            fittings += _add_ankle_strap(scene, body, last, heel, sole == "rubber")
-    finish_sandals(scene, body, lasts)
+    last = Last(
+        rise=RISE[heel] * d.uniform("rise", 0.93, 1.05),
+        broad=broad,
+        point=0.0 if heel == "flat" else d.uniform("point", 0.0, 0.45),
+        thick=thick,
+    )
+    thin = d.uniform("pin", 0.13, 0.24) if heel == "high" else d.uniform("block", 0.72, 0.95)
+    _add_sole(body, last, sole, heel, thin)
+    cup, grow = (0.014, 0.004) if sole in ("cork", "rubber") else (0.005, 0.002)
+    add_bed(body, last, insole, cup=cup, grow=grow)
+    fittings = _add_bands(scene, body, last, style, wide)
+    if ankle:
+        fittings += _add_ankle_strap(body, last, 0.046 if sole == "rubber" else 0.026)
+    finish_shoes(scene, body, last)
     _draw_fittings(scene, body, fittings)
 
 
@@ -139,7 +89,6 @@ def _add_bands(scene: Scene, body: SolidBody, last: Last, style: str, wide: floa
         add_strap(body, path, out, width * wide, across=across)
         kind = "buckle" if width > 0.08 else "ring" if style in ("cross", "tee") else "stud"
         k = {"buckle": 11, "ring": 8, "stud": 12}[kind]
-        k = k if last.place.side > 0 else len(path) - 1 - k
         size = {"buckle": 0.27 * width * wide, "ring": 0.032, "stud": 0.014}[kind]
         if style != "cross" or start > 0.7:
             fittings.append((path[k : k + 1] + 0.012 * out[k : k + 1], size, kind))
@@ -159,15 +108,14 @@ def _strip(last: Last, f: np.ndarray, angle: np.ndarray, rise: np.ndarray) -> tu
     path[:, 1] = bed[:, 1] + rise * (path[:, 1] - bed[:, 1])
     along = np.gradient(path, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
-    c, s = math.cos(last.place.turn), math.sin(last.place.turn)
-    across = np.broadcast_to(np.array([s, 0.0, c]), path.shape)
+    across = np.broadcast_to(np.array([0.0, 0.0, 1.0]), path.shape)
     out = np.cross(along, -across)
     return path, out, across
 
 
 def _draw_fittings(scene: Scene, body: SolidBody, fittings: list[tuple[Points, float, str]]) -> None:
     """Draw the visible ones of buckles, rings and studs, each with its place in space and its size in units."""
-    for points, size, kind in fittings:
+    for points, size, kind in [(copy, *rest) for place, *rest in fittings for copy in body.placed(place)]:
         if not body.visible(points).all():
             continue
         ((x, y),) = body.flat(points).tolist()
@@ -179,77 +127,64 @@ def _draw_fittings(scene: Scene, body: SolidBody, fittings: list[tuple[Points, f
             draw_button(scene, x, y, size)
 
 
-def _add_ankle_strap(
-    scene: Scene, body: SolidBody, last: Last, heel: str, sport: bool
-) -> list[tuple[Points, float, str]]:
-    """Add a strap around the ankle and a heel strap or cup; return the place of the buckle."""
-    high, width = 0.165, 0.046 if sport else 0.026
+def _add_ankle_strap(body: SolidBody, last: Last, width: float) -> list[tuple[Points, float, str]]:
+    """Add a strap around the ankle and a strip up to it on both sides; return the place of the buckle."""
+    high = 0.165
     path, out, up = ankle_path(last, 0.165, high, 0.098, -math.pi, math.pi)
     add_strap(body, path, out, width, across=up, thick=0.006)
-    for z in (-1, 1):
-        outer, inner = last.halves(np.array([0.22]))
-        across = float(outer[0]) if z > 0 else -float(inner[0])
-        t = np.linspace(0, 1, 5)
-        f = 0.24 - 0.06 * t
-        strip = last.points(f, across * (1 - 0.08 * t), high * t)
-        c, s = math.cos(last.place.turn), math.sin(last.place.turn)
-        ahead = np.broadcast_to(np.array([c, 0.0, -s]), strip.shape)
-        outward = np.broadcast_to(np.array([s, 0.0, c]) * z * last.place.side, strip.shape)
-        order = slice(None, None, -1) if z * last.place.side > 0 else slice(None)
-        add_strap(body, strip[order], outward, width, across=ahead, thick=0.006)
-    k = 9 + (5 if last.place.side > 0 else -5)
-    return [(path[k : k + 1] + 0.006 * out[k : k + 1], 0.85 * width, "buckle")]
+    outer, inner = last.halves(np.array([0.22]))
+    t = np.linspace(0, 1, 5)
+    for side, reach in ((1.0, float(outer[0])), (-1.0, float(inner[0]))):
+        strip = last.points(0.24 - 0.06 * t, side * reach * (1 - 0.08 * t), high * t)[:: -int(side)]
+        ahead = np.broadcast_to(np.array([1.0, 0.0, 0.0]), strip.shape)
+        outward = np.broadcast_to(np.array([0.0, 0.0, side]), strip.shape)
+        add_strap(body, strip, outward, width, across=ahead, thick=0.006)
+    return [(path[14:15] + 0.006 * out[14:15], 0.85 * width, "buckle")]
 
 
 @register_silhouette("slide")
 def draw_slide(scene: Scene) -> None:
     """Draw slides: one broad padded band over a thick moulded foot bed, with stripes, a patch or a raised border."""
     d = scene.design
-    body, places = place_sandals(scene)
+    body = place_shoes(scene)
     thick, broad = d.uniform("thick", 0.045, 0.075), d.uniform("broad", 1.0, 1.08)
     width, front = d.uniform("band", 0.20, 0.29), d.uniform("front", 0.64, 0.70)
     bed, side = d.choice("moulded", (("self", "self"), ("self", "self"), ("dark", "dark"), ("lining", "sole")))
     mark = d.choice("mark", ("stripes", "patch", "border", "none"))
     second = d.choice("second", ("lace", "cord", "trim"))
-    lasts = []
-    for place in places:
-        last = Last(broad=broad, thick=thick, spring=0.020, place=place)
-        lasts.append(last)
-        add_wall(body, last, side, 0.016, -last.thick, grow=0.008, flare=0.02)
-        add_bed(body, last, bed, cup=0.016, grow=0.008)
-        path, out, across = band_path(last, front + 0.02, front - 0.02, 0.02, out=0.010)
-        add_strap(body, path, out, width, across=across, back="lining", thick=0.018)
-        marked = {"stripes": (-0.24, 0.0, 0.24), "border": (-0.42, 0.42), "none": (), "patch": ()}[mark]
-        for share in marked:
-            line = path + share * width * across + 0.0155 * out
-            add_strap(body, line, out, 0.10 * width, second, across=across, thick=0.004)
-        if mark == "patch":
-            middle = slice(6, 11)
-            line = path[middle] + 0.016 * out[middle]
-            add_strap(body, line, out[middle], 0.5 * width, second, across=across[middle], thick=0.004)
-    finish_sandals(scene, body, lasts)
+    last = Last(broad=broad, thick=thick, spring=0.020)
+    add_wall(body, last, side, 0.016, -last.thick, grow=0.008, flare=0.02)
+    add_bed(body, last, bed, cup=0.016, grow=0.008)
+    path, out, across = band_path(last, front + 0.02, front - 0.02, 0.02, out=0.010)
+    add_strap(body, path, out, width, across=across, back="lining", thick=0.018)
+    marked = {"stripes": (-0.24, 0.0, 0.24), "border": (-0.42, 0.42), "none": (), "patch": ()}[mark]
+    for share in marked:
+        line = path + share * width * across + 0.0155 * out
+        add_strap(body, line, out, 0.10 * width, second, across=across, thick=0.004)
+    if mark == "patch":
+        middle = slice(6, 11)
+        line = path[middle] + 0.016 * out[middle]
+        add_strap(body, line, out[middle], 0.5 * width, second, across=across[middle], thick=0.004)
+    finish_shoes(scene, body, last)
 
 
 @register_silhouette("flip-flop")
 def draw_flip_flop(scene: Scene) -> None:
     """Draw flip-flops: a flat sole in layers, and two straps from a post between the toes to the sides."""
     d = scene.design
-    body, places = place_sandals(scene)
+    body = place_shoes(scene)
     thick, broad = d.uniform("thick", 0.026, 0.048), d.uniform("broad", 1.0, 1.10)
     width, back = d.uniform("strap", 0.034, 0.062), d.uniform("back", 0.44, 0.54)
     straps, side = d.choice("straps", ("self", "self", "dark", "lace")), d.choice("side", ("self", "dark", "sole"))
-    lasts = []
-    for place in places:
-        last = Last(broad=broad, thick=thick, spring=0.010, place=place)
-        lasts.append(last)
-        add_wall(body, last, "self", 0.003, -0.55 * thick, grow=0.004)
-        add_wall(body, last, side, -0.55 * thick, -thick, grow=0.005)
-        add_bed(body, last, "main", cup=0.003, grow=0.004)
-        share = np.linspace(0, 1, 13)
-        for edge in (0.02, math.pi - 0.02):
-            f = 0.83 + (back - 0.83) * share
-            angle = 0.5 * math.pi - 0.10 + (edge - 0.5 * math.pi + 0.10) * share**1.5
-            path, out, across = _strip(last, f, angle, 0.85 * np.minimum(1.0, 0.1 + 4.0 * share))
-            wide = width * (0.45 + 0.55 * np.minimum(1, 2.2 * share))
-            add_strap(body, path, out, wide, straps, across=across, back=straps, thick=0.010)
-    finish_sandals(scene, body, lasts)
+    last = Last(broad=broad, thick=thick, spring=0.010)
+    add_wall(body, last, "self", 0.003, -0.55 * thick, grow=0.004)
+    add_wall(body, last, side, -0.55 * thick, -thick, grow=0.005)
+    add_bed(body, last, "main", cup=0.003, grow=0.004)
+    share = np.linspace(0, 1, 13)
+    for edge in (0.02, math.pi - 0.02):
+        f = 0.83 + (back - 0.83) * share
+        angle = 0.5 * math.pi - 0.10 + (edge - 0.5 * math.pi + 0.10) * share**1.5
+        path, out, across = _strip(last, f, angle, 0.85 * np.minimum(1.0, 0.1 + 4.0 * share))
+        wide = width * (0.45 + 0.55 * np.minimum(1, 2.2 * share))
+        add_strap(body, path, out, wide, straps, across=across, back=straps, thick=0.010)
+    finish_shoes(scene, body, last)
