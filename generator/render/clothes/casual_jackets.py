@@ -247,7 +247,7 @@ def draw_track_jacket(scene: Scene) -> None:
     sleeve = sample_sleeve(
         scene, d.uniform("sleeve", 0.38, 0.43), 0.048, angle=d.uniform("angle", 0.2, 0.3), fullness=1.06, tuck=0.22
     )
-    measures = place_garment(scene, measures, 1.18, top=-0.06, sleeve=sleeve)
+    measures = place_garment(scene, measures, 1.10, top=-0.06, sleeve=sleeve)
     arms = draw_sleeves(scene, measures, sleeve, puff=0.016)
     style = d.choice("stripes", ("sleeves", "sleeves", "ribs", "ribs", "none"))
     rib = "rib" if d.chance("rib tone", 0.6) else "panel rib"
