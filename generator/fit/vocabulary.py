@@ -272,7 +272,8 @@ NEUTRAL_WORDS = """
 
 BARE_WORDS: tuple[tuple[str, str], ...] = (
     ("jeans", "en: denim, denims, bull denim; ja: デニム"),
-    ("trousers", "en: cargo, cargos, corduroys"),
+    ("trousers", "en: corduroys"),
+    ("cargo-trousers", "en: cargo, cargos"),
     ("t-shirt", "en: jersey, jerseys"),
     ("bomber-jacket", "en: fleece, fleeces"),
     ("sweater", "en: knit, knits, half zip, quarter zip; ja: ニット, タートルネック, ハイネック, モックネック"),

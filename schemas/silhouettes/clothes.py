@@ -454,6 +454,80 @@ DRESSES_AND_BOTTOMS = (
         materials=("cotton", "denim", "wool", "satin", "corduroy"),
     ),
     Silhouette(
+        name="leggings",
+        shows=CLOTH,
+        cuts={"presentation": TURNED},
+        size_wording="garment",
+        nouns=("Leggings", "Leggings", "Leggings", "Legging", "レギンス", "Leggings"),
+        group="clothing",
+        category=("LEGGINGS", "LEGGINGS", "LEGGINGS", "LEGGINGS", "レギンス", "LEGGINGS"),
+        category_pattern=r"leggings?\b|\btights\b|jegging|tregging|レギンス|打底裤",
+        match_priority=484,
+        title_words="""
+            en: legging, leggins, jeggings, running tights, training tights, sports tights, compression tights,
+                workout tights, yoga tights, gym tights, yoga pants, stirrup pants, capri leggings, treggings
+            de: legging, leggins, treggings, jeggings, sporttights, lauftights, laufhose
+            fr: legging, jegging, treggings, legging de sport
+            ja: スポーツタイツ, ランニングタイツ, レギンスパンツ
+            zh: 打底裤, 紧身裤
+            it: leggings, leggins
+            es: leggings, mallas
+        """,
+        usual_usd=35,
+        materials=("jersey", "nylon", "cotton"),
+    ),
+    Silhouette(
+        name="track-pants",
+        shows=CLOTH,
+        cuts={"fit": EVERY_FIT, "presentation": TURNED},
+        size_wording="garment",
+        nouns=("Track Pants", "Joggers", "Jogginghose", "Pantalon de jogging", "トラックパンツ", "Track Pants"),
+        group="clothing",
+        category=(
+            *("TRACK PANTS", "JOGGERS", "JOGGINGHOSEN", "PANTALONS DE JOGGING", "トラックパンツ"),
+            "TRACK PANTS",
+        ),
+        category_pattern=(
+            r"track ?pants?|track ?suit|jogg(er|ing)|sweat ?pants?|trainingshose|sporthose|surv[eê]tement"
+            r"|トラックパンツ"
+        ),
+        match_priority=482,
+        title_words="""
+            en: joggers, jogger, jogger pants, jogging bottoms, jogging pants, sweatpants, sweat pants, trackpants,
+                tracksuit bottoms, tracksuit pants, track bottoms, lounge pants, training pants, sweat bottoms
+            de: jogginghosen, jogger, trainingshose, trainingshosen, sweathose, sporthose
+            fr: pantalon de jogging, jogging!, pantalon de survêtement, bas de survêtement, bas de jogging
+            ja: ジョガーパンツ, スウェットパンツ, ジョガー, ジャージパンツ
+            zh: 运动裤
+            it: pantaloni della tuta, pantaloni da jogging, joggers
+            es: pantalón de chándal, pantalones de chándal, joggers
+        """,
+        usual_usd=45,
+        materials=("jersey", "nylon", "cotton"),
+    ),
+    Silhouette(
+        name="cargo-trousers",
+        shows=CLOTH,
+        cuts={"fit": EVERY_FIT, "presentation": TURNED},
+        size_wording="garment",
+        nouns=("Cargo Pants", "Cargo Trousers", "Cargohose", "Pantalon cargo", "カーゴパンツ", "Cargo Trousers"),
+        group="clothing",
+        category=("CARGO PANTS", "CARGO TROUSERS", "CARGOHOSEN", "PANTALONS CARGO", "カーゴパンツ", "CARGO TROUSERS"),
+        category_pattern=r"cargo|battle|カーゴ|工装裤",
+        match_priority=486,
+        title_words="""
+            en: cargo trousers, cargo pants, cargo joggers, utility trousers, utility pants, combat trousers
+            de: cargohosen, cargo hose, cargo-hose
+            fr: pantalon cargo, pantalon battle
+            ja: カーゴ
+            zh: 工装裤
+            it: pantaloni cargo, cargo
+            es: pantalón cargo, pantalones cargo
+        """,
+        usual_usd=60,
+        materials=("cotton", "twill", "nylon", "canvas"),
+    ),
+    Silhouette(
         name="trousers",
         shows=CLOTH,
         cuts={"fit": EVERY_FIT, "presentation": (*TURNED, "folded")},
@@ -462,26 +536,19 @@ DRESSES_AND_BOTTOMS = (
         nouns=("Pants", "Trousers", "Hose", "Pantalon", "パンツ", "Trousers"),
         group="clothing",
         category=("PANTS", "TROUSERS", "HOSEN", "PANTALONS", "パンツ", "TROUSERS"),
-        category_pattern=r"trouser|pants?\b|legging|jogger|chino|denim|tailoring|suit|hose|pantalon|裤|パンツ|デニム",
+        category_pattern=r"trouser|pants?\b|chino|denim|tailoring|suit|hose|pantalon|裤|パンツ|デニム",
         match_priority=490,
         title_words="""
-            en: trousers, pants, slacks, chinos, chino pants, chino trousers, cargo pants, cargo trousers, joggers,
-                jogger pants, jogging bottoms, sweatpants, sweat pants, track pants, trackpants, tracksuit bottoms,
-                tracksuit pants, track bottoms, leggings, leggins, jeggings, cords!, khakis!, dress pants,
-                suit trousers, suit pants, tuxedo trousers, tuxedo pants, culottes pants, palazzo pants,
-                running tights, training tights, sports tights, compression tights, workout tights, yoga tights,
-                gym tights, yoga pants, jodhpurs, slouch pants, stirrup pants, flares!, lounge pants
-            de: hose, hosen, chino, chinos, chinohose, cargohose, jogginghose, jogginghosen, jogger, trainingshose,
-                stoffhose, leggings, leggins, anzughose, cordhose, sweathose, sporthose, laufhose, treggings,
-                bundfaltenhose, sporttights, lauftights
-            fr: pantalon, chino, pantalon de jogging, jogging!, pantalon cargo, pantalon de survêtement,
-                bas de survêtement, legging, jegging, pantalon de costume, treggings
-            ja: トラウザー, トラウザーズ, スラックス, チノパン, チノパンツ, カーゴパンツ, ジョガーパンツ,
-                スウェットパンツ, トラックパンツ, レギンス, ワイドパンツ, ロングパンツ, イージーパンツ, ズボン,
-                テーパードパンツ, ジョガー
+            en: trousers, pants, slacks, chinos, chino pants, chino trousers, cords!, khakis!, dress pants,
+                suit trousers, suit pants, tuxedo trousers, tuxedo pants, culottes pants, palazzo pants, jodhpurs,
+                slouch pants, flares!
+            de: hose, hosen, chino, chinos, chinohose, stoffhose, anzughose, cordhose, bundfaltenhose
+            fr: pantalon, chino, pantalon de costume
+            ja: トラウザー, トラウザーズ, スラックス, チノパン, チノパンツ, ワイドパンツ, ロングパンツ, イージーパンツ,
+                ズボン, テーパードパンツ
             zh: 长裤, 裤子, 休闲裤
-            it: pantalone, pantaloni, leggings, chino, chinos
-            es: pantalón, pantalones, leggings, chinos, mallas
+            it: pantalone, pantaloni, chino, chinos
+            es: pantalón, pantalones, chinos
         """,
         usual_usd=70,
         materials=("cotton", "denim", "wool", "linen", "corduroy"),

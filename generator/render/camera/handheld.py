@@ -20,7 +20,9 @@ HUNG_COATS = frozenset(
     {"trench-coat", "coat", "car-coat", "duffle-coat", "cape", "quilted-jacket", "puffer-jacket"}
     | {"gilet", "bomber-jacket", "blazer"}
 )
-CLIPPED = frozenset({"skirt", "trousers", "jeans", "shorts", "swim-shorts"})
+CLIPPED = frozenset(
+    {"skirt", "trousers", "jeans", "shorts", "swim-shorts", "leggings", "track-pants", "cargo-trousers"}
+)
 FRAME_FILL = 0.93
 """Extent of a product of ordinary size in the frame, as a share of the image."""
 UPRIGHT, SIDEWAYS, SQUARE = (3, 4), (4, 3), (1, 1)

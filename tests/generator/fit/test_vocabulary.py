@@ -48,12 +48,14 @@ TITLES = """
     jeans: Boot Cut Jeans | D519 Zipper Flare Denim | X12 Cargo Skinny Denim | Slim Fit Jeans, Blue | Mom Jean |
         Jeanshose Damen | Jean slim bleu | Jean coupe droite | デニムパンツ | スキニージーンズ | Vaqueros rectos |
         Jeans mit Gürtel | High-Rise Straight Jeans in Light Wash | Shirt-Tail Denim
-    trousers: Track Pants | Joggers | Fleece Joggers | Slim Chinos | Cargo Pants | Cargos | Sweatpants |
-        High-Waist Leggings | Jersey Sweat Pants | Suit Trousers | Pleated Wool Trousers with Belt |
-        7/8 Training Tights | Jogginghose | Stoffhose aus Wolle | Leinenhose | Chino mit Gürtel | Pantalon en lin |
-        Pantalon de costume | Pantalon de jogging | Pantaloni in lana | Pantalón de pinzas | ワイドパンツ |
-        スウェットパンツ | チノパン メンズ | カーゴパンツ | Denim Trousers | Corduroys | High Waist Hose |
-        Suit Trousers in Wool
+    trousers: Slim Chinos | Suit Trousers | Pleated Wool Trousers with Belt | Stoffhose aus Wolle | Leinenhose |
+        Chino mit Gürtel | Pantalon en lin | Pantalon de costume | Pantaloni in lana | Pantalón de pinzas |
+        ワイドパンツ | チノパン メンズ | Denim Trousers | Corduroys | High Waist Hose | Suit Trousers in Wool
+    track-pants: Track Pants | Joggers | Fleece Joggers | Sweatpants | Jersey Sweat Pants | Jogginghose |
+        Pantalon de jogging | スウェットパンツ
+    leggings: High-Waist Leggings | 7/8 Training Tights | Seamless Legging | Leggings aus Jersey | レギンス
+    cargo-trousers: Cargo Pants | Cargos | Cotton Cargo Trousers | Cargohose aus Baumwolle | Pantalon cargo |
+        カーゴパンツ
     shorts: Cotton Shorts | Denim Shorts | 2-in-1 Running Shorts | Bermudas | Basketball Shorts | Short en jean |
         Bermuda en lin | Shorts aus Leinen | Cargoshorts für Herren | ショートパンツ | ハーフパンツ |
         Pantalones cortos | Solid Grey Running Short | Sweat Shorts
