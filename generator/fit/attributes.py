@@ -10,7 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -240,6 +240,24 @@ def keep_column(name: str, members: Sequence[Family], taken: Iterable[str], min_
         raise ToileError(f"--keep {name}", problem, "leave it out, or lower --min-support")
     rare = [member for member in members if values.get(id(member)) not in common]
     return KeptColumn(column=column, slot=slot, extra=extra, num_rare_rows=count_rows(rare))
+
+
+def replace_listed_values(family: Family, listed: Mapping[str, Sequence[str | float]]) -> Family:
+    """Return a record whose kept values are spelled as in the public lists: without regard to case and blanks.
+
+    Numbers and their text are one value. What a record has changes with it alone.
+    """
+    kept = dict(family.kept)
+    for name, values in listed.items():
+        if kept.get(name) is not None:
+            known = {_fold_value(value): value for value in reversed(values)}
+            kept[name] = known.get(_fold_value(kept[name]), kept[name])
+    return replace(family, kept=kept) if listed else family
+
+
+def _fold_value(value: str | float | None) -> str | float | None:
+    number = _to_number(value)
+    return number if number is not None else " ".join(str(value).casefold().split())
 
 
 def _list_materials(member: Family) -> list[tuple[str, float]]:

@@ -10,7 +10,7 @@ is counted under the next best one, so that no share of the spec has fewer than 
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -108,6 +108,11 @@ def select_leaves(families: Sequence[Family], options: FitOptions) -> tuple[list
             f"are of what toile cannot draw ({_list_undrawn(kept)}): they become other types of their leaf",
             count_rows(member for member in kept if member.undrawn),
             "leave them out of the table",
+        ),
+        Remark(
+            f"are of leaf categories without any type of {options.min_support} designs: their types are toile's guess",
+            count_rows(member for member in kept if member.path in guessed),
+            "--min-support, or edit `kinds`",
         ),
         Remark(
             "name no type that toile knows: they share the types of their leaf",
@@ -338,13 +343,24 @@ def _groups(numbers: Iterable[int], key: Callable[[int], Value]) -> dict[Value, 
     return dict(found)
 
 
+def count_kinds(members: Iterable[Family], kinds: Container[str], min_support: int) -> dict[str, float]:
+    """Count the records of each of these kinds that at least k families have."""
+    groups = group_by(members, lambda member: member.kind)
+    return {
+        kind: float(len(each))
+        for kind, each in groups.items()
+        if kind is not None and kind in kinds and count_families(each) >= min_support
+    }
+
+
 def _assign_kinds(
     members: Sequence[Family], min_support: int
 ) -> tuple[list[Family], dict[tuple[CategoryPath, str], float], set[CategoryPath]]:
     """Give every record a kind, in proportions that at least k families support.
 
     Rare kinds of a leaf that k families have in leaves of the same name share their records in the proportions there;
-    where less than k families of the leaf have them, also their part of the leaf is that of leaves of the same name.
+    where less than k families of the leaf have them, also their part of the leaf is that of leaves of the same name. A
+    leaf without any such kind has the proportions, among its own kinds, of its parent, its first category or the shop.
     Other records are counted as the leaf's kind of the same group that is nearest in price. Returns the records in
     their order, the weight of each kind in its leaf, and the leaves whose kinds are a guess.
     """
@@ -355,11 +371,15 @@ def _assign_kinds(
     for path, numbers in _groups(range(len(members)), lambda i: members[i].path or ("", "", "")).items():
         named = _groups((i for i in numbers if members[i].kind), lambda i: members[i].kind or "")
         own = {k: each for k, each in named.items() if count_families(members[i] for i in each) >= min_support}
-        elsewhere = {
-            kind: float(len(each))
-            for kind, each in group_by(by_name[path[2]], lambda member: member.kind).items()
-            if kind is not None and kind in named and kind not in own and count_families(each) >= min_support
-        }
+        elsewhere = count_kinds(by_name[path[2]], named.keys() - own.keys(), min_support)
+        if not own and not elsewhere:  # its rare kinds have the proportions of the parent, the first category, the shop
+            wider = (
+                count_kinds(
+                    [m for m in members if (m.path or ("", "", ""))[:depth] == path[:depth]], named, min_support
+                )
+                for depth in (2, 1, 0)
+            )
+            elsewhere = next((each for each in wider if each), {})
         here: Counter[str] = Counter()
         for kind, each in own.items():  # of k families and a few more their part grows from that of the leaf's name
             pooled = len(numbers) * sum(m.kind == kind for m in by_name[path[2]]) / len(by_name[path[2]])

@@ -11,6 +11,7 @@ else looks at them; what follows is the same. docs/privacy.md explains the guara
 import dataclasses
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from generator.fit.attributes import (
     make_stand_in_slot,
     make_word_slot,
     rendered_word,
+    replace_listed_values,
     usual_material,
     weigh_slot,
 )
@@ -44,8 +46,10 @@ from generator.fit.prices import (
     find_price_bounds,
     fit_discounts,
     fit_kind_price,
+    fit_usual_spread,
     fit_word_factors,
     infer_price_bands,
+    prefer_type_prices,
     usual_rate,
 )
 from generator.fit.private import WIDE_RANGE, Synthesis, load_opendp, synthesize
@@ -78,6 +82,7 @@ __all__ = ["Fit", "FitOptions", "fit", "to_yaml", "write_spec"]
 _HEADINGS = {
     "shop": "An invented shop: no name of the real one is here.",
     "colourways": "How many products share a design.",
+    "distinct_titles": "Share of designs that avoid the title of another one.",
     "navigation": "Products under a label of the site instead of their category.",
     "prices": "The endings of full prices, and the discounts: percent -> weight.",
     "extra": "The columns that were kept.",
@@ -90,6 +95,10 @@ _MANY_VALUES = 10
 """So many values without any key of their own are written on few lines."""
 _SYNTHETIC_SUPPORT = 5
 """Of thousands of synthetic families, so many are enough: what is rare is protected by the noise."""
+_SAID_BY_GROUP = ("materials", "patterns", "colours", "discounts")
+"""Tables of a private fit of which the command says where they are counted by groups of categories."""
+_GUESS = "no word says what it sells: choose its silhouettes"
+_MOST_NAMED = 5
 _WORTH_SAYING = 0.005
 """Rules that touch a smaller share of the rows are not mentioned."""
 _PRICE_TOLERANCE = 0.1
@@ -133,6 +142,7 @@ def _fit_private(
     load_opendp()
     progress("reading the train split")
     families, _ = read_families(folder, currency, images=options.images, keep=options.keep, unit=options.unit)
+    families = [replace_listed_values(family, options.keep_values) for family in families]
     made = synthesize(families, options, progress=progress)
     progress("fitting the synthetic families")
     provenance = _private_provenance(made, options)
@@ -143,7 +153,43 @@ def _fit_private(
         problem = f"{error.problem}; the privacy budget is spent all the same"
         raise ToileError(error.where, problem, error.hint) from error
     notes = {place: _drop_counts(note) for place, note in found.notes.items()}
-    return dataclasses.replace(found, notes=notes, messages=(provenance.statement, *made.messages))
+    messages = [*made.messages, *_say_guesses(found, made, options)]
+    return dataclasses.replace(found, notes=notes, messages=(provenance.statement, *messages))
+
+
+def _say_guesses(found: Fit, made: Synthesis, options: FitOptions) -> list[str]:
+    """Say what the spec does not know of each category, from what was released and from public facts only."""
+    messages = []
+    guessed = [c for n, c in enumerate(found.document["categories"]) if _GUESS in found.notes.get(f"category {n}", "")]
+    share = sum(category["share"] for category in guessed)
+    if share >= _WORTH_SAYING:
+        messages.append(
+            f"warning: {share:.0%} of the designs are in categories whose names do not say what they sell; the noise "
+            "hides the types of products there, so they are toile's guess: edit `kinds`"
+        )
+    num_categories = len(found.document["categories"])
+    for row in made.ledger:
+        groups = re.match(r"(\d+) groups of categories", row.bins)
+        if groups and int(groups[1]) < num_categories and row.statistic in _SAID_BY_GROUP:
+            messages.append(
+                f"{row.statistic} are those of {_number(int(groups[1]), 'group')} of categories, not of each category"
+            )
+    for name, values in options.keep_values.items():
+        shares = Counter(family.kept.get(name) for family in made.families)
+        epsilon = next((row.epsilon for row in made.ledger if row.statistic == f"column {name}"), math.inf)
+        least = max(2 / epsilon, 1.0) * len(made.families) / made.num_families
+        rare = [str(value) for value in values if shares[value] < least]
+        if rare:
+            listed = ", ".join(rare[:_MOST_NAMED]) + (", ..." if len(rare) > _MOST_NAMED else "")
+            messages.append(f"warning: by noisy counts hardly any design has these values of {name}: {listed}")
+        others = 1 - sum(shares[value] for value in values) / len(made.families)
+        if others >= 0.5:
+            messages.append(f"warning: by noisy counts {others:.0%} of the designs have no value of the list of {name}")
+    return messages
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _private_provenance(made: Synthesis, options: FitOptions) -> Provenance:
@@ -220,6 +266,16 @@ def build_fit(
         )
     builder = _Builder(options, slots, kept, titles, market, kinds, usual_rate(currency))
     categories, notes = builder.build_categories(leaves)
+    for source, whose in (
+        ("its leaf", "those of other types of its leaf, times the ratio of toile's usual prices"),
+        ("the shop", "toile's usual ones, at the level and with the spread of the shop's prices"),
+    ):
+        rows = builder.rows_by_source[source]
+        remarks.append(
+            Remark(
+                f"are of a type that too few designs with a price have: its prices are {whose}", rows, "--min-support"
+            )
+        )
     document: Document = {
         "name": options.name,
         "description": f"Fitted by toile fit. {provenance.statement}",
@@ -235,6 +291,9 @@ def build_fit(
     }
     if kept:
         document["extra"] = {each.column: each.extra for each in kept}
+    if titles.templates:
+        document["distinct_titles"] = 0.0
+        document["distinct_titles"] = _fit_distinct_titles(Fit(document=document, notes=notes, messages=()), families)
     found = Fit(document=document, notes=notes, messages=())
     messages = [provenance.statement, *_say(remarks, count_rows(families)), *_compare_prices(found, members)]
     messages += [
@@ -299,6 +358,9 @@ class _Builder:
         for name in {slot for slot, _ in self.word_factors}:
             self.slots[name] = dataclasses.replace(self.slots[name], document={"hidden": True})
         self.scales = compare_with_usual(kinds, options.min_support)
+        self.spread = fit_usual_spread(kinds, options.min_support)
+        self.prefer_type = prefer_type_prices(kinds, options.min_support)
+        self.rows_by_source: Counter[str] = Counter()
         self.used: dict[str, Counter[str]] = {name: Counter() for name in self.slots}
 
     def build_categories(self, leaves: Sequence[FittedLeaf]) -> tuple[list[Document], dict[str, str]]:
@@ -316,7 +378,7 @@ class _Builder:
                 notes[f"kind {place} {inner}"] = f"{kind.weight:.3g} designs"
                 notes |= {f"titles {place} {inner}": remark} if remark else {}
                 number += 1
-            guess = "no word says what it sells: choose its silhouettes" if leaf.is_guess else ""
+            guess = _GUESS if leaf.is_guess else ""
             notes[f"category {place}"] = "; ".join(t for t in (f"{leaf.weight:.3g} designs", guess) if t)
             is_enough = count_families(leaf.members) >= self.options.min_support
             sizes = _fit_colourways(leaf.members, self.longest) if is_enough else self.colourways
@@ -368,8 +430,16 @@ class _Builder:
             for slot in ("material", "pattern")
         }
         price = fit_kind_price(
-            kind, words | dict(self.titles.words), self.word_factors, self.bounds, self.scales, self.options.min_support
+            kind,
+            words | dict(self.titles.words),
+            self.word_factors,
+            self.bounds,
+            self.scales,
+            self.spread,
+            self.options.min_support,
+            prefer_type=self.prefer_type,
         )
+        self.rows_by_source[price.source] += count_rows(kind.members)
         for name, own in weights.items():
             self.used[name].update(own.keys())
         levels = (kind.members, kind.leaf, *kind.levels[1:], self.members)
@@ -527,10 +597,7 @@ def _compare_prices(found: Fit, members: Sequence[Family]) -> list[str]:
     real = np.sort([round(m.full_price, 2) for m in members if m.full_price for _ in range(m.num_colourways)])
     if not len(real):
         return []
-    spec: CatalogSpec = from_document(
-        parse_document(to_yaml(found), "the fitted spec", is_json=False), "catalog", "fit"
-    )
-    made = np.sort(rows(spec, 0, np.arange(_CHECKED_ROWS)).column("full_price").to_numpy())
+    made = np.sort(rows(_to_spec(found), 0, np.arange(_CHECKED_ROWS)).column("full_price").to_numpy())
     points = np.unique(np.concatenate([real, made]))
     below = [np.searchsorted(each, points, side="right") / len(each) for each in (real, made)]
     distance = float(np.abs(below[0] - below[1]).max())
@@ -540,6 +607,24 @@ def _compare_prices(found: Fit, members: Sequence[Family]) -> list[str]:
         f"warning: generated prices differ from those of the rows (median {np.median(made):,.2f}, "
         f"not {np.median(real):,.2f}; largest distance of shares {distance:.2f}): look at `prices` and `quantiles`"
     ]
+
+
+def _fit_distinct_titles(found: Fit, families: Sequence[Family]) -> float:
+    """Fit the share of designs that avoid a repeated title, so that as many titles as in the shop occur once only."""
+    real = list({member.name or id(member): member.words for member in families}.values())
+    spec = _to_spec(found)
+    made = {row["family"]: row["title"] for row in rows(spec, 0, np.arange(2 * len(real))).to_pylist()}
+    shares = [_count_repeats(each) for each in (real, list(made.values())[: len(real)])]
+    return round(max(1 - shares[0] / shares[1], 0.0), 2) if shares[1] else 0.0
+
+
+def _count_repeats(titles: Sequence[Any]) -> float:
+    counts = Counter(titles)
+    return sum(count for count in counts.values() if count > 1) / max(len(titles), 1)
+
+
+def _to_spec(found: Fit) -> CatalogSpec:
+    return from_document(parse_document(to_yaml(found), "the fitted spec", is_json=False), "catalog", "fit")
 
 
 def _invent_shop(name: str, currency: str, country: str, members: Sequence[Family], min_support: int) -> Document:

@@ -11,7 +11,7 @@ import numpy as np
 
 from generator.render.engine import Float32Array, Float64Array, njit_cached
 from generator.render.engine.height_field import CELL_TEXELS, smooth_noise, smooth_noise_tile
-from generator.render.engine.kernels import upsample
+from generator.render.engine.kernels import downsample, gaussian_blur, upsample
 from generator.render.engine.variation import Variation
 
 CREASES = ((0.150, 0.0085, 3.0), (0.075, 0.0044, 2.4), (0.036, 0.0019, 1.8))
@@ -40,9 +40,11 @@ def sample_noise(plate: Float32Array, u: float, v: float) -> float:
 
 @njit_cached
 def drape_height(
-    x: Float32Array, y: Float32Array, plate: Float32Array, slow: Float64Array, rows: Float64Array
+    x: Float32Array, y: Float32Array, near: Float32Array, plate: Float32Array, slow: Float64Array, rows: Float64Array
 ) -> Float32Array:
     """Return the height of creased cloth (units) at points on a grid, with a border of three cells as `upsample` needs.
+
+    It is 0 where `near` is: no cloth is there.
 
     `slow` has texels per unit, height and two places of the undulation. A row of `rows` has cosine and sine of the
     direction, two places (texels), texels per unit along and across, height, share of the cloth that is creased, and
@@ -52,6 +54,8 @@ def drape_height(
     total = np.zeros((height + 6, width + 6), np.float32)
     for i in range(height):
         for j in range(width):
+            if near[i, j] < 1e-4:
+                continue
             px, py = float(x[i, j]), float(y[i, j])
             wide = sample_noise(plate, px * slow[0] + slow[2], py * slow[0] + slow[3])
             patch = sample_noise(plate, 1.9 * py * slow[0] + slow[3] + 77.0, 1.9 * px * slow[0] + slow[2])
@@ -105,26 +109,28 @@ class Drape:
     height: Float32Array
     """Height that is added to the panels, in units, shape (side, side)."""
     slope_x: Float32Array
-    """Slope of the folds at every `cell`-th pixel."""
+    """Slope of the folds to the right at some pixels, evenly spaced."""
     slope_y: Float32Array
-    cell: int
 
 
-def lay_drape(x: Float32Array, y: Float32Array, cell: int, zoom: float, shot: Variation, creased: float) -> Drape:
-    """Return the drape of a shot; x and y are the garment coordinates of the pixels (units), `zoom` pixels per unit.
+def lay_drape(
+    x: Float32Array, y: Float32Array, alpha: Float32Array, cell: int, zoom: float, shot: Variation, creased: float
+) -> Drape:
+    """Return the drape of a shot on the product that covers `alpha`.
 
-    It is computed at every `cell`-th pixel and interpolated by cubic splines.
+    x and y are the garment coordinates of the pixels (units), `zoom` pixels per unit. Heights are computed at every
+    `cell`-th pixel on and beside the product, and interpolated by cubic splines.
     """
     height, width = x.shape
-    rows, columns = (height + cell - 1) // cell, (width + cell - 1) // cell
-    places_y, places_x = (
-        np.minimum(np.arange(n) * cell + cell // 2, e - 1) for n, e in ((rows, height), (columns, width))
-    )
-    coarse_x, coarse_y = (np.ascontiguousarray(plane[places_y[:, None], places_x]) for plane in (x, y))
-    small = drape_height(coarse_x, coarse_y, smooth_noise_tile(), *sample_drape(shot, creased))
-    inner = small[3:-3, 3:-3]
-    slope_y, slope_x = (np.gradient(inner, axis=axis) * np.float32(zoom / cell) for axis in (0, 1))
-    return Drape(upsample(small, cell, height, width, 0.0, 0.0), slope_x, slope_y, cell)
+    small_alpha = downsample(alpha, cell)
+    near = gaussian_blur(small_alpha, 2.5, 0.0, 0.0)[3:-3, 3:-3]
+    rows, columns = near.shape
+    places = np.ix_(*(np.minimum(np.arange(n) * cell + cell // 2, height - 1) for n in (rows, columns)))
+    coarse_x, coarse_y = np.ascontiguousarray(x[places]), np.ascontiguousarray(y[places])
+    slow, creases = sample_drape(shot, creased)
+    small = drape_height(coarse_x, coarse_y, np.ascontiguousarray(near), smooth_noise_tile(), slow, creases)
+    slope_y, slope_x = (np.gradient(small[3:-3, 3:-3], axis=axis) * np.float32(zoom / cell) for axis in (0, 1))
+    return Drape(upsample(small, cell, height, width, 0.0, 0.0), slope_x, slope_y)
 
 
 def shift_points(x: Float32Array, y: Float32Array, drape: Drape, shot: Variation) -> tuple[Float32Array, Float32Array]:

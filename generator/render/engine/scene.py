@@ -172,7 +172,7 @@ class Scene:
     def drape(self) -> Drape:
         """The folds of a snapshot: how limp the product is depends on its silhouette and on the shot."""
         creased = self.shot.uniform("creased", 0.5, 1.7) * (1.0 if self.limpness >= 1 else 0.3)
-        return lay_drape(self.x, self.y, self.cell, self.zoom, self.shot, creased)
+        return lay_drape(self.x, self.y, self.alpha, self.cell, self.zoom, self.shot, creased)
 
     @property
     def coarse_x(self) -> Float32Array:

@@ -61,9 +61,11 @@ def slope_between(before: float, here: float, after: float, jump: float) -> tupl
     """
     fall, rise = float(here - before), float(after - here)
     bend = abs(rise - fall)
-    slope = 0.5 * (rise + fall) / (1 + STEP_DAMPING * bend)
-    edge = min(max(bend / jump - 0.7, 0.0), 1.0)
-    if edge > 0:
+    slope = 0.5 * (rise + fall)
+    if bend > 0.1:
+        slope /= 1 + STEP_DAMPING * (bend - 0.1)
+    if bend > 0.7 * jump:
+        edge = min(bend / jump - 0.7, 1.0)
         less = rise if abs(rise) < abs(fall) else fall
         slope += edge * (0.4 * less * min(1.0, 2 * jump / (abs(less) + 1e-6)) - slope)
     return slope, bend
@@ -112,11 +114,9 @@ def shade_pixels(
                 slope_between(behind, here, ahead, jump),
                 slope_between(above, here, below, jump),
             )
-            bound = 1 / math.sqrt(1 + 0.45 * (slope_x * slope_x + slope_y * slope_y))
-            slope_x *= bound
-            slope_y *= bound
-            nz = 1 / math.sqrt(slope_x * slope_x + slope_y * slope_y + 1)
-            nx, ny = -slope_x * nz, -slope_y * nz
+            steep = slope_x * slope_x + slope_y * slope_y
+            share = 1 / math.sqrt(1 + 1.45 * steep)  # slopes are bounded by 1 / sqrt(0.45)
+            nx, ny, nz = -slope_x * share, -slope_y * share, math.sqrt(1 + 0.45 * steep) * share
             sky = min(max(1 - 0.9 * depth[i, j], 0.35), 1.08)
             key = max(nx * key_x + ny * key_y + nz * key_z + 0.12, 0.0)
             fill = max(-0.75 * (side_x * nx + side_y * ny) + 0.65 * nz + 0.2, 0.0)
@@ -132,8 +132,11 @@ def shade_pixels(
                 first = -0.5 * ((1 + brush) * dx * dx + (1 - 0.9 * brush) * dy * dy + dz * dz)
                 dx, dy = nx + 1.1 * high_x, ny + 1.1 * high_y
                 second = -0.5 * ((1 + brush) * dx * dx + (1 - 0.9 * brush) * dy * dy)
-                broad = 0.28 * math.exp(0.35 * tight * first) + 0.62 * math.exp(tight * first)
-                white += 0.62 * gloss * (broad + 0.30 * math.exp(tight * second)) * (1 - 0.3 * metal)
+                broad = math.exp(0.35 * tight * first)
+                shine = 0.28 * broad + 0.62 * broad * broad * broad
+                if tight * second > -7:
+                    shine += 0.30 * math.exp(tight * second)
+                white += 0.62 * gloss * shine * (1 - 0.3 * metal)
             body = diffuse * (1 - metal) + fuzz
             if metal > 0:
                 first = nx * high_x + ny * high_y + nz * high_z

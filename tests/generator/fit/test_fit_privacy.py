@@ -20,7 +20,7 @@ from generator.audit.refits import make_refit
 from generator.fit import FitOptions
 from generator.fit.categories import list_partitions
 from generator.fit.families import PERCENTS, Family, read_families
-from generator.fit.fit_spec import fit, to_yaml
+from generator.fit.fit_spec import _private_provenance, _say_guesses, build_fit, fit, to_yaml
 from generator.fit.prices import find_ending, find_range
 from generator.fit.private import (
     KEPT_SHARE,
@@ -343,12 +343,14 @@ def test_public_values_of_a_kept_column_cost_no_delta(tmp_path: Path) -> None:
     )
     menu, values = tmp_path / "menu.yaml", tmp_path / "values.yaml"
     menu.write_text("".join(f"- {' > '.join(path)}\n" for path in paths))
-    values.write_text("season: [summer, all year, never]\n")
+    values.write_text("season: [SUMMER, All  Year, never]\n")  # the rows have small letters
     command = ["fit", str(place), "--out", str(tmp_path / "a.yaml"), "--epsilon", "9", "--categories", str(menu)]
     done = CliRunner().invoke(main, [*command, "--keep", "season", "--keep-values", str(values)])
     assert done.exit_code == 0, done.output
     spec: Any = from_document(parse_document((tmp_path / "a.yaml").read_text(), "a", is_json=False), "catalog")
-    assert {"summer", "all year"} <= set(spec.attributes["season"].values)
+    assert {"SUMMER", "All Year"} <= set(spec.attributes["season"].values)
+    assert "by noisy counts hardly any design has these values of season: never\n" in done.output
+    assert "have no value of the list" not in done.output
     assert spec.provenance.delta == 0
     assert {row.statistic for row in spec.provenance.ledger if not row.epsilon} >= {"values of season", "categories"}
     again = make_refit(spec, {"1": {"season": "summer"}})(fit_table.sample_sports_rows(300)[0])
@@ -374,6 +376,28 @@ def test_list_without_the_names_of_the_shop_is_warned_of(shards: Path) -> None:
     unpriced = [replace(family, full_price=None) for family in read_families(shards, "USD", images=False)[0]]
     messages = synthesize(unpriced, FitOptions(epsilon=2.0, categories=PATHS)).messages
     assert "have no price" in "".join(messages)
+
+
+def test_private_fit_says_what_it_knows_of_groups_of_categories_only() -> None:
+    """From released counts and the public list: types that are a guess, and tables of several categories together."""
+    paths = tuple(("A", "B", name) for name in ("CLOTHING", "MODE", "STYLE", "COATS", "BOOTS", "HATS"))
+    families = [member(path=path, kind="coat", full_price=90.0) for path in paths[:3] for _ in range(15)]
+    options = FitOptions(epsilon=1.0, categories=paths)
+    made = synthesize(families, options)
+    lenient = build_fit(made.families, _private_provenance(made, options), options, "USD", None)
+    said = "\n".join(_say_guesses(lenient, made, options))
+    assert "names do not say what they sell" in said
+    release = next(row for row in made.ledger if row.statistic == "categories by price")
+    by_group = replace(release, statistic="colours", bins="2 groups of categories x named colours")
+    said = "\n".join(_say_guesses(lenient, replace(made, ledger=(by_group,)), options))
+    assert "colours are those of 2 groups of categories, not of each category" in said
+
+
+def member(**facts: Any) -> Family:
+    usual: dict[str, Any] = {
+        "discount_percent": 0, "label": None, "num_colourways": 1, "material": None, "pattern": None, "colour": None,
+    }  # fmt: skip
+    return Family(**{**usual, **facts})
 
 
 def test_kinds_stay_within_what_the_name_of_their_leaf_says() -> None:
