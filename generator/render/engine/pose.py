@@ -39,8 +39,6 @@ class Pose:
     """How far each foot of a pair of trousers is moved outwards, in units."""
     slack: float = 0.35
     """How unevenly cloth falls: 0 symmetric, 1 as people lay it out."""
-    pairs: float = 0.45
-    """Share of the shots in profile that show both shoes."""
     yaw: float = 0.0
     """Rotation of the body in a garment, in radians; above 0 its front faces right."""
     worn: bool = False
@@ -88,7 +86,6 @@ def sample_pose(photo: str, shot: Variation, presentation: str = "flat") -> Pose
         swings=swings,
         stride=shot.uniform("stride", -0.035, 0.055),
         slack=shot.uniform("slack", 0.5, 1.6),
-        pairs=0.95,
         room=ROOM,
         folded=folded,
     )

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from generator.render import build_scene, draw, render_appearance, render_parts
 from generator.render.camera.handheld import FRAME_FILL, frame_size
-from generator.render.camera.snapshot import SNAPSHOT_VIEWS, is_hung, project_mask
+from generator.render.camera.snapshot import is_hung, project_mask
 from generator.render.engine.pose import Pose, sample_pose
 from generator.render.engine.scene import Scene
 from generator.render.engine.variation import Variation
@@ -155,8 +155,8 @@ def test_studio_pose_keeps_sleeves() -> None:
     assert lying < 0.24 < spread
 
 
-@pytest.mark.parametrize("silhouette", sorted(SNAPSHOT_VIEWS))
-def test_other_views_keep_product_colour(silhouette: str) -> None:
+@pytest.mark.parametrize("silhouette", ["cap", "sneaker", "boot", "loafer", "pump", "sandal"])
+def test_views_from_above_keep_product_colour(silhouette: str) -> None:
     """A red product is the reddest object from every side: the median over shots."""
     redness = []
     for shot in range(6):
