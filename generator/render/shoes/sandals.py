@@ -147,8 +147,8 @@ def draw_slide(scene: Scene) -> None:
     """Draw slides: one broad padded band over a thick moulded foot bed, with stripes, a patch or a raised border."""
     d = scene.design
     body = place_shoes(scene)
-    thick, broad = d.uniform("thick", 0.045, 0.075), d.uniform("broad", 1.0, 1.08)
-    width, front = d.uniform("band", 0.20, 0.29), d.uniform("front", 0.64, 0.70)
+    thick, broad = d.uniform("thick", 0.032, 0.095), d.uniform("broad", 0.92, 1.08)
+    width, front = d.uniform("band", 0.17, 0.30), d.uniform("front", 0.58, 0.72)
     bed, side = d.choice("moulded", (("self", "self"), ("self", "self"), ("dark", "dark"), ("lining", "sole")))
     mark = d.choice("mark", ("stripes", "patch", "border", "none"))
     second = d.choice("second", ("lace", "cord", "trim"))
