@@ -153,18 +153,17 @@ COATS_AND_JACKETS = (
             "ダウンジャケット",
             "PUFFER JACKETS",
         ),
-        category_pattern=r"puffer|down (jacket|coat)|daunen|doudoune|piumin|parka|anorak|羽绒|ダウン",
+        category_pattern=r"puffer|down (jacket|coat)|daunen|doudoune|piumin|羽绒|ダウン",
         match_priority=100,
         title_words="""
-            en: puffer, puffer coat, down jacket, down coat, padded jacket, padded coat, puffa jacket, parka,
-                down parka, puffer parka, puffer blouson
-            de: daunenjacke, daunenjacken, daunenmantel, daunenparka, pufferjacken, winterjacke, parka, parkas,
-                wattierte jacke
-            fr: doudoune, parka
-            ja: ダウンコート, ダウン, パファージャケット, モッズコート, 中綿ジャケット
+            en: puffer, puffer coat, down jacket, down coat, padded jacket, padded coat, puffa jacket,
+                puffer parka, puffer blouson
+            de: daunenjacke, daunenjacken, daunenmantel, daunenparka, pufferjacken, winterjacke, wattierte jacke
+            fr: doudoune
+            ja: ダウンコート, ダウン, パファージャケット, 中綿ジャケット
             zh: 羽绒服
-            it: piumino, piumini, parka
-            es: plumífero, plumas!, parka, anorak acolchado
+            it: piumino, piumini
+            es: plumífero, plumas!, anorak acolchado
         """,
         usual_usd=160,
         materials=("nylon",),
@@ -194,6 +193,137 @@ COATS_AND_JACKETS = (
         materials=("nylon", "cotton"),
     ),
     Silhouette(
+        name="denim-jacket",
+        shows=CLOTH | {"hardware"},
+        cuts={"fit": EVERY_FIT, "presentation": WORN},
+        size_wording="garment",
+        nouns=(
+            "Trucker Jacket",
+            "Trucker Jacket",
+            "Truckerjacke",
+            "Veste trucker",
+            "トラッカージャケット",
+            "Trucker Jacket",
+        ),
+        group="outerwear",
+        category=(
+            *("TRUCKER JACKETS", "TRUCKER JACKETS", "TRUCKERJACKEN", "VESTES TRUCKER", "トラッカージャケット"),
+            "TRUCKER JACKETS",
+        ),
+        category_pattern=(
+            r"(denim|jeans?) ?jacke|trucker ?jack|vestes? (trucker|en jean)|gジャン|(トラッカー|デニム)ジャケット"
+        ),
+        match_priority=52,
+        title_words="""
+            en: denim jacket, jean jacket, jeans jacket, trucker jacket, western jacket
+            de: jeansjacke, jeansjacken, denimjacke, truckerjacke, truckerjacken
+            fr: veste en jean, veste trucker
+            ja: Gジャン, デニムジャケット, ジージャン
+            zh: 牛仔夹克, 牛仔外套
+            it: giacca di jeans, giubbotto di jeans
+            es: cazadora vaquera, chaqueta vaquera
+        """,
+        usual_usd=90,
+        materials=("denim", "corduroy", "cotton", "suede"),
+    ),
+    Silhouette(
+        name="windbreaker",
+        shows=CLOTH | {"hardware"},
+        cuts={"fit": EVERY_FIT, "presentation": WORN},
+        size_wording="garment",
+        nouns=("Windbreaker", "Windbreaker", "Windjacke", "Coupe-vent", "ウインドブレーカー", "Windcheater"),
+        group="outerwear",
+        category=("WINDBREAKERS", "WINDBREAKERS", "WINDJACKEN", "COUPE-VENTS", "ウインドブレーカー", "WINDCHEATERS"),
+        category_pattern=(
+            r"wind ?(breaker|cheater|jacke)|coupe-?vent|rain jacket|regenjacke|softshell|ウ[イィ]ンドブレーカー"
+        ),
+        match_priority=54,
+        title_words="""
+            en: windcheater, windrunner, anorak, windbreaker jacket, coach jacket, softshell, softshell jacket,
+                shell jacket, rain jacket, wind jacket, cagoule
+            de: windjacken, windbreaker, regenjacke, regenjacken, softshelljacke, anorak, übergangsjacke
+            fr: k-way, anorak
+            ja: ウィンドブレーカー, アノラック, マウンテンパーカー, レインジャケット
+            zh: 冲锋衣
+            it: giacca a vento, k-way
+            es: cortavientos, chubasquero
+        """,
+        usual_usd=80,
+        materials=("nylon", "gabardine"),
+    ),
+    Silhouette(
+        name="track-jacket",
+        shows=CLOTH | {"hardware"},
+        cuts={"fit": EVERY_FIT, "presentation": WORN},
+        size_wording="garment",
+        nouns=(
+            *("Track Jacket", "Track Top", "Trainingsjacke", "Veste de survêtement", "トラックジャケット"),
+            "Track Jacket",
+        ),
+        group="outerwear",
+        category=(
+            *("TRACK JACKETS", "TRACK TOPS", "TRAININGSJACKEN", "VESTES DE SURVÊTEMENT", "トラックジャケット"),
+            "TRACK JACKETS",
+        ),
+        category_pattern=r"track (jacket|top)|tracksuit (jacket|top)|trainingsjacke|vestes? de surv|トラックジャケット",
+        match_priority=56,
+        title_words="""
+            en: track top, tracksuit top, tracksuit jacket, training jacket, warm-up jacket
+            de: trainingsjacken, sportjacke, sweatjacke, sweatjacken
+            fr: veste de survêtement, veste de jogging
+            ja: トラックトップ, ジャージ上
+            it: giacca della tuta
+            es: chaqueta de chándal
+        """,
+        usual_usd=60,
+        materials=("jersey", "nylon", "cotton"),
+    ),
+    Silhouette(
+        name="fleece-jacket",
+        shows=CLOTH | {"hardware"},
+        cuts={"fit": EVERY_FIT, "presentation": WORN},
+        size_wording="garment",
+        nouns=("Fleece Jacket", "Fleece Jacket", "Fleecejacke", "Veste polaire", "フリースジャケット", "Fleece Jacket"),
+        group="outerwear",
+        category=(
+            *("FLEECE JACKETS", "FLEECE JACKETS", "FLEECEJACKEN", "VESTES POLAIRES", "フリースジャケット"),
+            "FLEECE JACKETS",
+        ),
+        category_pattern=r"fleece|polaire|フリース",
+        match_priority=58,
+        title_words="""
+            en: zip fleece, fleece, half-zip fleece, teddy jacket, sherpa jacket
+            de: fleecejacken, fleece, teddyjacke
+            fr: polaire
+            ja: フリース, ボアジャケット
+            it: pile, giacca in pile
+            es: forro polar
+        """,
+        usual_usd=70,
+        materials=("shearling", "wool", "jersey"),
+    ),
+    Silhouette(
+        name="parka",
+        shows=CLOTH | {"lining", "quilting"},
+        cuts={"fit": EVERY_FIT, "presentation": WORN},
+        size_wording="garment",
+        nouns=("Parka", "Parka", "Parka", "Parka", "モッズコート", "Parka"),
+        group="outerwear",
+        category=("PARKAS", "PARKAS", "PARKAS", "PARKAS", "モッズコート", "PARKAS"),
+        category_pattern=r"parka|anorak|モッズコート",
+        match_priority=95,
+        title_words="""
+            en: fishtail parka, down parka, hooded parka
+            de: parkas, winterparka
+            fr: parka
+            zh: 派克大衣
+            it: parka
+            es: parka
+        """,
+        usual_usd=170,
+        materials=("cotton", "nylon", "canvas"),
+    ),
+    Silhouette(
         name="bomber-jacket",
         shows=CLOTH | {"hardware"},
         cuts={"fit": EVERY_FIT, "presentation": WORN},
@@ -205,18 +335,14 @@ COATS_AND_JACKETS = (
         match_priority=60,
         title_words="""
             en: bomber, blouson, flight jacket, varsity jacket, harrington jacket, harrington, aviator jacket,
-                track jacket, track top, windbreaker, windcheater, windrunner, anorak, windbreaker jacket,
-                coach jacket, baseball jacket, college jacket, ma-1, softshell, softshell jacket, shell jacket,
-                rain jacket, jacket
-            de: blouson, blousons, bomberjacke, bomberjacken, bomber, trainingsjacke, trainingsjacken, windjacke,
-                windjacken, windbreaker, lederjacke, fliegerjacke, collegejacke, regenjacke, softshelljacke,
-                fleecejacke, jacke, jacken, anorak, übergangsjacke
-            fr: blouson, bomber, blouson aviateur, veste de survêtement, coupe-vent, teddy, k-way, anorak, perfecto
-            ja: ブルゾン, ボンバージャケット, MA-1, スタジャン, トラックジャケット, ウインドブレーカー,
-                ウィンドブレーカー, アノラック, ライダースジャケット, ライダース, ジャンパー, マウンテンパーカー
+                baseball jacket, college jacket, ma-1, jacket
+            de: blouson, blousons, bomberjacke, bomberjacken, bomber, lederjacke, fliegerjacke, collegejacke,
+                jacke, jacken
+            fr: blouson, bomber, blouson aviateur, teddy, perfecto
+            ja: ブルゾン, ボンバージャケット, MA-1, スタジャン, ライダースジャケット, ライダース, ジャンパー
             zh: 夹克
-            it: bomber, giubbotto, giubbotti, giubbino, giacca a vento
-            es: cazadora, bomber, chaqueta bomber, cortavientos
+            it: bomber, giubbotto, giubbotti, giubbino
+            es: cazadora, bomber, chaqueta bomber
         """,
         usual_usd=130,
         materials=("nylon", "suede", "leather", "shearling"),

@@ -31,12 +31,12 @@ LOANWORDS: dict[str, set[str]] = {
         *("hoodie", "jeans", "leggings", "rucksack", "shirt", "shorts", "t", "details", "vase", "v"),
         *("jersey", "denim", "nylon", "gabardine", "satin"),
         *("beige", "camel", "gold", "khaki", "orange", "sand"),
-        *("beanie", "clutch", "crossbody", "pumps"),
+        *("beanie", "clutch", "crossbody", "pumps", "parka"),
     },
     "FR": {
         *("trench", "coat", "t", "shirt", "polo", "short", "vase", "mug", "v"),
         *("jersey", "denim", "nylon", "gabardine", "satin"),
-        *("plaid", "cape", "cargo", "duffle", "gilet", "beige", "camel", "olive", "orange"),
+        *("plaid", "cape", "cargo", "duffle", "gilet", "parka", "trucker", "beige", "camel", "olive", "orange"),
     },
     "JP": set(),
 }

@@ -32,6 +32,8 @@ BRIGHTEST = 2.0
 """Linear light at which the tone curve of a phone saturates."""
 LIMP = HUNG_TOPS | HUNG_COATS | CLIPPED
 """Silhouettes that crease and collapse when nobody wears them."""
+HUNG_SHARE = {**dict.fromkeys(HUNG_TOPS, 0.12), **dict.fromkeys(HUNG_COATS, 0.40), "dress": 0.35}
+"""Share of the snapshots of a silhouette that show it on a hanger."""
 FLATNESS = 0.35, 0.75
 """Height of limp clothes without a body in them, relative to the studio, where they are stuffed."""
 TEXTURE_SHARE = 0.6
@@ -74,7 +76,7 @@ def is_hung(scene: Scene) -> bool:
     if scene.pose.folded:
         return False
     name = scene.appearance.silhouette
-    share = 0.24 if name in HUNG_TOPS | HUNG_COATS else 0.08 if name in CLIPPED else 0.0
+    share = HUNG_SHARE.get(name, 0.08 if name in CLIPPED else 0.0)
     return scene.shot.chance("hangs", share)
 
 

@@ -77,15 +77,20 @@ TITLES = """
     hoodie: Hoodie | Zip-Up Hoodie | Pullover Hoodie | Hooded Sweatshirt | Hoodie Sweatshirt | Kapuzenpullover |
         Kapuzenpulli | Sweat à capuche | Sudadera con capucha | Felpa con cappuccio | パーカー | フーディー |
         Pullover Hoodie in Black
-    bomber-jacket: Track Jacket | Leather Jacket | Denim Jacket | Suede Blouson | Windbreaker | Fleece Jacket |
-        Half-Zip Fleece | Anorak | Varsity Jacket | Jacket Style Bomber | Rain Jacket | Lederjacke | Jeansjacke |
-        Trainingsjacke | Blouson en cuir | Veste en jean | Veste de survêtement | Giubbotto in pelle |
-        Cazadora de cuero | デニムジャケット | ブルゾン | MA-1ジャケット | Chaqueta vaquera
+    bomber-jacket: Leather Jacket | Suede Blouson | Varsity Jacket | Jacket Style Bomber | Lederjacke |
+        Blouson en cuir | Giubbotto in pelle | Cazadora de cuero | ブルゾン | MA-1ジャケット
+    denim-jacket: Denim Jacket | Jean Jacket | Trucker Jacket | Jeansjacke | Veste en jean | デニムジャケット |
+        Gジャン | Chaqueta vaquera | Cropped Denim Jacket
+    windbreaker: Windbreaker | Anorak | Rain Jacket | Hooded Windcheater | Windjacke | Regenjacke | Softshelljacke |
+        Coupe-vent | ウインドブレーカー | Giacca a vento
+    track-jacket: Track Jacket | Tracksuit Top | Trainingsjacke | Veste de survêtement | トラックジャケット
+    fleece-jacket: Fleece Jacket | Half-Zip Fleece | Fleecejacke | Veste polaire | フリースジャケット | Zip Fleece
+    parka: Parka | Fishtail Parka | Hooded Down Parka | Winterparka | モッズコート
     blazer: Wool Blazer | Double-Breasted Blazer | Suit Jacket | Tailored Jacket | Blazer Jacket | Dinner Jacket |
         Sakko aus Wolle | Veste de costume | Blazer en lin | Americana de lana | テーラードジャケット
-    puffer-jacket: Puffer Jacket | Hooded Down Jacket | Long Puffer Coat | Padded Jacket | Parka | Fishtail Parka |
+    puffer-jacket: Puffer Jacket | Hooded Down Jacket | Long Puffer Coat | Padded Jacket |
         Daunenjacke | Daunenmantel | Doudoune à capuche | Piumino corto | Plumífero largo | ダウンジャケット |
-        ダウンコート | モッズコート
+        ダウンコート
     quilted-jacket: Quilted Jacket | Diamond-Quilted Nylon Jacket | Quilted Barn Jacket | Steppjacke |
         Gesteppte Jacke | Veste matelassée | キルティングジャケット
     gilet: Puffer Vest | Quilted Gilet | Padded Vest | Fleece Vest | Body Warmer | Steppweste | Daunenweste |

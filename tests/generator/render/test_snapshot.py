@@ -128,7 +128,7 @@ def test_snapshot_products_are_rotated_and_off_centre() -> None:
         y, x = np.nonzero(project_mask(scene_of(appearance("trousers", shot_seed=shot), 64)) > 0.5)
         middles.append((x.mean(), y.mean()))
         turns.append(np.abs(np.linalg.eigh(np.cov(x, y))[1][0, 1]))  # 0 vertical, 1 horizontal
-        assert max(np.ptp(x), np.ptp(y)) > 0.35 * FRAME_FILL * 64
+        assert max(np.ptp(x), np.ptp(y)) > 0.35 * FRAME_FILL[0] * 64
     assert np.std(middles, axis=0).min() > 1.0
     assert np.median(turns) < 0.35
     assert max(turns) > 0.15
