@@ -208,7 +208,7 @@ def _develop(light: Float32Array, shot: Variation) -> Image.Image:
     settings = (
         shot.uniform("exposure", 0.72, 1.15) / BRIGHTEST,
         shot.uniform("saturation", 0.90, 1.35),
-        shot.uniform("sharp", 0.2, 1.1),
+        shot.uniform("sharp", 0.0, 0.6),
         0.030 * shot.uniform("poor light", 0.05, 1.0) ** 2,
     )
     return Image.fromarray(tone_map(light, _tone_curve(shot), settings, white_noise_tile(), (row, column)))
