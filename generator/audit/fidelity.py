@@ -541,8 +541,8 @@ def wrong_prices(reference: EncodedRows, sample: EncodedRows) -> float | None:
 
 
 _RARE_WORDS = (
-    "A fit leaves out title words of fewer than k families, or invents others for them, and does not keep titles from "
-    "recurring: fit with a lower --min-support, or add templates to `titles` in the spec"
+    "A fit leaves out title words of fewer than k families, or invents others for them: fit with a lower "
+    "--min-support, or add templates to `titles` in the spec"
 )
 _INDEPENDENT = (
     "A fit takes title and price of a kind as independent, apart from its material, pattern and frequent words: split "

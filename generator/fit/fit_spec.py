@@ -82,6 +82,7 @@ __all__ = ["Fit", "FitOptions", "fit", "to_yaml", "write_spec"]
 _HEADINGS = {
     "shop": "An invented shop: no name of the real one is here.",
     "colourways": "How many products share a design.",
+    "distinct_titles": "Share of designs that avoid the title of another one.",
     "navigation": "Products under a label of the site instead of their category.",
     "prices": "The endings of full prices, and the discounts: percent -> weight.",
     "extra": "The columns that were kept.",
@@ -290,6 +291,9 @@ def build_fit(
     }
     if kept:
         document["extra"] = {each.column: each.extra for each in kept}
+    if titles.templates:
+        document["distinct_titles"] = 0.0
+        document["distinct_titles"] = _fit_distinct_titles(Fit(document=document, notes=notes, messages=()), families)
     found = Fit(document=document, notes=notes, messages=())
     messages = [provenance.statement, *_say(remarks, count_rows(families)), *_compare_prices(found, members)]
     messages += [
@@ -593,10 +597,7 @@ def _compare_prices(found: Fit, members: Sequence[Family]) -> list[str]:
     real = np.sort([round(m.full_price, 2) for m in members if m.full_price for _ in range(m.num_colourways)])
     if not len(real):
         return []
-    spec: CatalogSpec = from_document(
-        parse_document(to_yaml(found), "the fitted spec", is_json=False), "catalog", "fit"
-    )
-    made = np.sort(rows(spec, 0, np.arange(_CHECKED_ROWS)).column("full_price").to_numpy())
+    made = np.sort(rows(_to_spec(found), 0, np.arange(_CHECKED_ROWS)).column("full_price").to_numpy())
     points = np.unique(np.concatenate([real, made]))
     below = [np.searchsorted(each, points, side="right") / len(each) for each in (real, made)]
     distance = float(np.abs(below[0] - below[1]).max())
@@ -606,6 +607,24 @@ def _compare_prices(found: Fit, members: Sequence[Family]) -> list[str]:
         f"warning: generated prices differ from those of the rows (median {np.median(made):,.2f}, "
         f"not {np.median(real):,.2f}; largest distance of shares {distance:.2f}): look at `prices` and `quantiles`"
     ]
+
+
+def _fit_distinct_titles(found: Fit, families: Sequence[Family]) -> float:
+    """Fit the share of designs that avoid a repeated title, so that as many titles as in the shop occur once only."""
+    real = list({member.name or id(member): member.words for member in families}.values())
+    spec = _to_spec(found)
+    made = {row["family"]: row["title"] for row in rows(spec, 0, np.arange(2 * len(real))).to_pylist()}
+    shares = [_count_repeats(each) for each in (real, list(made.values())[: len(real)])]
+    return round(max(1 - shares[0] / shares[1], 0.0), 2) if shares[1] else 0.0
+
+
+def _count_repeats(titles: Sequence[Any]) -> float:
+    counts = Counter(titles)
+    return sum(count for count in counts.values() if count > 1) / max(len(titles), 1)
+
+
+def _to_spec(found: Fit) -> CatalogSpec:
+    return from_document(parse_document(to_yaml(found), "the fitted spec", is_json=False), "catalog", "fit")
 
 
 def _invent_shop(name: str, currency: str, country: str, members: Sequence[Family], min_support: int) -> Document:

@@ -43,12 +43,13 @@ _LANGUAGES = ("en", "en", "de", "fr", "ja", "en")
 
 GENERAL_WORDS: tuple[tuple[str, str], ...] = (
     (
-        "coat trench-coat car-coat duffle-coat cape puffer-jacket quilted-jacket",
+        "coat trench-coat car-coat duffle-coat cape puffer-jacket quilted-jacket parka",
         "en: coat, overcoat, outerwear; de: mantel, mäntel; fr: manteau; ja: コート; it: cappotto, cappotti;"
         " es: abrigo; zh: 大衣, 外套",
     ),
     (
-        "bomber-jacket quilted-jacket puffer-jacket blazer gilet trench-coat car-coat duffle-coat cape coat cardigan",
+        "bomber-jacket quilted-jacket puffer-jacket blazer gilet trench-coat car-coat duffle-coat cape coat cardigan"
+        " denim-jacket windbreaker track-jacket fleece-jacket parka",
         "en: jacket; de: jacke, jacken; fr: veste; ja: ジャケット; it: giacca, giacche; es: chaqueta; zh: 夹克",
     ),
     ("gilet cardigan", "en: vest, vests, gilet, sleeveless jacket; de: weste, westen; fr: gilet; ja: ベスト"),
@@ -272,9 +273,10 @@ NEUTRAL_WORDS = """
 
 BARE_WORDS: tuple[tuple[str, str], ...] = (
     ("jeans", "en: denim, denims, bull denim; ja: デニム"),
-    ("trousers", "en: cargo, cargos, corduroys"),
+    ("trousers", "en: corduroys"),
+    ("cargo-trousers", "en: cargo, cargos"),
     ("t-shirt", "en: jersey, jerseys"),
-    ("bomber-jacket", "en: fleece, fleeces"),
+    ("fleece-jacket", "en: fleece, fleeces"),
     ("sweater", "en: knit, knits, half zip, quarter zip; ja: ニット, タートルネック, ハイネック, モックネック"),
     ("shorts", "en: short!"),
 )

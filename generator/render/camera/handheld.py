@@ -18,11 +18,13 @@ Matrix = npt.NDArray[np.floating[Any]]
 HUNG_TOPS = frozenset({"sweater", "cardigan", "hoodie", "shirt", "t-shirt", "polo-shirt", "dress"})
 HUNG_COATS = frozenset(
     {"trench-coat", "coat", "car-coat", "duffle-coat", "cape", "quilted-jacket", "puffer-jacket"}
-    | {"gilet", "bomber-jacket", "blazer"}
+    | {"gilet", "bomber-jacket", "blazer", "denim-jacket", "windbreaker", "track-jacket", "fleece-jacket", "parka"}
 )
-CLIPPED = frozenset({"skirt", "trousers", "jeans", "shorts", "swim-shorts"})
-FRAME_FILL = 0.93
-"""Extent of a product of ordinary size in the frame, as a share of the image."""
+CLIPPED = frozenset(
+    {"skirt", "trousers", "jeans", "shorts", "swim-shorts", "leggings", "track-pants", "cargo-trousers"}
+)
+FRAME_FILL = 0.79, 1.02
+"""Extent of most products of ordinary size in the frame, as a share of the image."""
 UPRIGHT, SIDEWAYS, SQUARE = (3, 4), (4, 3), (1, 1)
 LANDSCAPE = {
     **dict.fromkeys(("dress", "trousers", "jeans", "boot", "scarf", "tie"), 0.05),
@@ -75,7 +77,7 @@ def _sheet_to_image(scene: Scene, turn: float) -> Matrix:
     The distance makes the product fill about as much of the frame as people choose; a small product fills less.
     """
     shot = scene.shot
-    stretch, shear = np.exp(shot.uniform("stretch", -0.13, 0.13)), shot.uniform("shear", -0.06, 0.06)
+    stretch, shear = np.exp(shot.uniform("stretch", -0.07, 0.05)), shot.uniform("shear", -0.06, 0.06)
     spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     linear = spin @ np.array([[stretch, shear], [0, 1 / stretch]])
     step = max(1, scene.side // 56)
@@ -86,9 +88,12 @@ def _sheet_to_image(scene: Scene, turn: float) -> Matrix:
     low, high = flat.min(axis=1), flat.max(axis=1)
     half = 0.5 * np.array(frame_size(scene))[::-1] / scene.size
     extent, limit = float((high - low).max()), float(((high - low) / (2 * half)).max())
-    near = FRAME_FILL * shot.uniform("near", 0.88, 1.18) / limit * min(1.0, extent / 0.85) ** 0.25
-    room = np.maximum(0.04, half - 0.5 * near * (high - low))
-    middle = room * np.array([shot.uniform("right", -0.5, 0.5), shot.uniform("down", -0.5, 0.5)])
+    fill = shot.uniform("near", *FRAME_FILL)
+    if shot.chance("close", 0.08):
+        fill *= shot.uniform("nearer", 1.05, 1.25)
+    near = fill / limit * min(1.0, extent / 0.85) ** 0.10
+    room = np.maximum(0.03, half - 0.5 * near * (high - low))
+    middle = room * np.array([shot.uniform("right", -0.6, 0.6), shot.uniform("down", -0.55, 0.65)])
     to_picture: Matrix = np.eye(3)
     to_picture[:2, :2] = near * linear
     to_picture[:2, 2] = middle - near * 0.5 * (low + high) - near * linear @ np.array([0.5, 0.5])
@@ -111,9 +116,10 @@ def _sample_turn(shot: Variation, hung: bool) -> float:
     """Sample the rotation: most are small; a few photographs are taken from the side or from the far end."""
     if hung:
         return shot.uniform("held", -0.06, 0.06)
-    if shot.chance("turned far", 0.03):
+    if shot.chance("turned far", 0.012):
         return shot.choice("quarter", (-np.pi / 2, np.pi / 2, np.pi)) + shot.uniform("held", -0.15, 0.15)
-    return shot.uniform("held", -0.16, 0.16) + shot.uniform("held askew", -0.14, 0.14)
+    turn = shot.uniform("held", -0.07, 0.07) + shot.uniform("held askew", -0.07, 0.07)
+    return turn + (shot.uniform("held far", -0.25, 0.25) if shot.chance("askew", 0.10) else 0.0)
 
 
 def _project(matrix: Matrix, rows: Float32Array, columns: Float32Array) -> tuple[Float32Array, Float32Array]:

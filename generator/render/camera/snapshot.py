@@ -8,7 +8,6 @@ light and creases depend on the shot only.
 import copy
 import itertools
 import math
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -28,33 +27,19 @@ from generator.render.engine.lighting import shade_window
 from generator.render.engine.scene import Scene, allocate_planes
 from generator.render.engine.shading import FILM_STEPS
 from generator.render.engine.variation import Variation
-from generator.render.shoes.pairs import draw_shoe_pair
 
 BRIGHTEST = 2.0
 """Linear light at which the tone curve of a phone saturates."""
 LIMP = HUNG_TOPS | HUNG_COATS | CLIPPED
 """Silhouettes that crease and collapse when nobody wears them."""
+HUNG_SHARE = {**dict.fromkeys(HUNG_TOPS, 0.12), **dict.fromkeys(HUNG_COATS, 0.40), "dress": 0.35}
+"""Share of the snapshots of a silhouette that show it on a hanger."""
 FLATNESS = 0.35, 0.75
 """Height of limp clothes without a body in them, relative to the studio, where they are stuffed."""
 TEXTURE_SHARE = 0.6
 """Height of the fine marks of a material of limp clothes, relative to the studio."""
 SHADOW_SHARE = 0.5
 """Strength of the shadows between the panels of limp clothes, relative to the studio."""
-SNAPSHOT_VIEWS: dict[str, tuple[Callable[[Scene], None], float]] = {
-    "boot": (draw_shoe_pair, 0.5),
-    "loafer": (draw_shoe_pair, 0.7),
-    "pump": (draw_shoe_pair, 0.7),
-}
-"""Silhouette -> function that draws it from another side, and the share of snapshots that use it.
-
-In the studio shoes are shown in profile, at home in pairs from above.
-"""
-
-
-def choose_view(scene: Scene) -> Callable[[Scene], None] | None:
-    """Return the function for another view of the silhouette, or None where this shot has the studio's view."""
-    draw, share = SNAPSHOT_VIEWS.get(scene.appearance.silhouette, (None, 0.0))
-    return draw if scene.shot.chance("other view", share) else None
 
 
 def render_snapshot(scene: Scene) -> Image.Image:
@@ -91,7 +76,7 @@ def is_hung(scene: Scene) -> bool:
     if scene.pose.folded:
         return False
     name = scene.appearance.silhouette
-    share = 0.24 if name in HUNG_TOPS | HUNG_COATS else 0.08 if name in CLIPPED else 0.0
+    share = HUNG_SHARE.get(name, 0.08 if name in CLIPPED else 0.0)
     return scene.shot.chance("hangs", share)
 
 

@@ -125,10 +125,10 @@ def draw_cap(scene: Scene) -> None:
     down = np.linspace(0.97, 0.0, 24)
     for seam in seams:
         body.add_seam(crown(np.full_like(down, seam), down), dark=0.35)
-        for side in (-0.045, 0.045) if abs(math.sin(0.5 * seam)) < 0.6 else (0.045,):
-            body.add_topstitch(crown(seam + side / (0.25 + np.cos(0.5 * np.pi * down)), down))
-    for angle in (30, 90, 150, 210, 270, 330) if panels == 6 else (95, 150, 210, 265):
-        _draw_eyelet(scene, body, crown(math.radians(angle) + AROUND_EYELET[0], 0.60 + AROUND_EYELET[1]))
+        for beside in (-0.045, 0.045) if abs(math.sin(0.5 * seam)) < 0.6 else (0.045,):
+            body.add_topstitch(crown(seam + beside / (0.25 + np.cos(0.5 * np.pi * down)), down))
+    for place in (30, 90, 150, 210, 270, 330) if panels == 6 else (95, 150, 210, 265):
+        _draw_eyelet(scene, body, crown(math.radians(place) + AROUND_EYELET[0], 0.60 + AROUND_EYELET[1]))
     for row in rows:
         body.add_topstitch(row)
     _draw_emblem(scene, body, crown, wide, high)
@@ -164,8 +164,7 @@ def _add_peak(
 
 def _draw_eyelet(scene: Scene, body: SolidBody, points: Points) -> None:
     """Draw a stitched eyelet where it is visible; `points` are its place, and others around it."""
-    if body.visible(points, 0.006).all():
-        x, y = body.flat(points)[0].tolist()
+    for x, y in body.where_visible(points, 0.006):
         draw_ring(scene, x, y, 0.0085, 0.0085, 0.006, "thread")
 
 
@@ -220,9 +219,9 @@ def draw_flat_cap(scene: Scene) -> None:
     """Draw a flat cap: a broad crown that slopes forward onto a short stiff peak; in one piece or of eight panels."""
     d = scene.design
     body = SolidBody(scene, sample_view(scene, (0.85, 1.35), (0.28, 0.55), 1.25))
-    wide, deep = d.uniform("wide", 0.188, 0.204), d.uniform("deep", 0.225, 0.245)
-    high, full = d.uniform("crown", 0.120, 0.150), d.uniform("full", 0.05, 0.16)
-    eight, ahead = d.chance("eight panels", 0.35), d.uniform("ahead", 0.03, 0.055)
+    wide, deep = d.uniform("wide", 0.176, 0.206), d.uniform("deep", 0.212, 0.252)
+    high, full = d.uniform("crown", 0.088, 0.160), d.uniform("full", 0.0, 0.24)
+    eight, ahead = d.chance("eight panels", 0.4), d.uniform("ahead", 0.03, 0.055)
     dents = sample_dents(scene, 0.006)
 
     def crown(angle: Float64Array, t: Float64Array) -> Points:
@@ -231,7 +230,7 @@ def draw_flat_cap(scene: Scene) -> None:
         flat = np.cos(rise) ** 0.62 * (1 + full * np.sin(np.pi * t) * (1 - 0.3 * front)) + dents(angle, t)
         points = ring(angle, wide, deep) * np.stack([flat, flat, flat], axis=-1)
         slope = 1 - (0.72 if not eight else 0.5) * front * np.cos(rise) ** 0.4
-        points[..., 1] = (high + 0.03 * eight) * np.sin(rise) ** 0.62 * slope
+        points[..., 1] = (high + 0.05 * eight) * np.sin(rise) ** 0.62 * slope
         points[..., 2] += ahead * front * np.sin(np.pi * t) ** 0.5 + 0.02 * t
         return points
 
@@ -239,7 +238,7 @@ def draw_flat_cap(scene: Scene) -> None:
     grid = crown(angle, t)
     flat_uv = np.stack([grid[..., 0], grid[..., 2]], axis=-1)
     body.add(grid, "main", uv=wrap(grid, angle, deep) if eight else flat_uv)
-    peak = _add_flat_peak(body, wide, deep, d.uniform("peak", 0.062, 0.090))
+    peak = _add_flat_peak(body, wide, deep, d.uniform("peak", 0.055, 0.105))
     if eight or d.chance("button", 0.3):
         add_button(body, crown(np.array(0.0), np.array(1.0)), 0.017)
     edge = np.linspace(-math.pi, math.pi, 40)
@@ -247,8 +246,8 @@ def draw_flat_cap(scene: Scene) -> None:
     down = np.linspace(0.99, 0.0, 24)
     seams = [0.785 * k for k in range(8)] if eight else [0.62, -0.62]
     for seam in seams:
-        turn = seam if eight else seam * (1.25 + 0.75 * down)
-        line = crown(np.full_like(down, 1.0) * turn, down)
+        turn = seam * (np.ones_like(down) if eight else 1.25 + 0.75 * down)
+        line = crown(turn, down)
         body.add_seam(line, dark=0.35)
         body.add_topstitch(crown(turn + 0.05, down))
 
@@ -495,8 +494,8 @@ def draw_sun_hat(scene: Scene) -> None:
     body = SolidBody(scene, sample_view(scene, (0.9, 1.5), (0.38, 0.64), 1.15))
     head, tall = d.uniform("head", 0.150, 0.166), d.uniform("tall", 0.140, 0.180)
     width, fall, square = (
-        d.uniform("brim", 0.180, 0.250),
-        d.uniform("fall", 0.05, 0.40),
+        d.uniform("brim", 0.145, 0.275),
+        d.uniform("fall", 0.0, 0.55),
         d.uniform("square", 0.42, 0.75),
     )
     dents = sample_dents(scene, 0.006)

@@ -35,12 +35,14 @@ class Pose:
     """How far both sleeves are swung out: 0 along the body, 1 far away from it."""
     swings: tuple[float, float] = (0.0, 0.0)
     """Additional rotation of the left and the right sleeve, in radians."""
+    elbows: tuple[float, float] = (0.0, 0.0)
+    """Angle by which the left and the right forearm are bent towards the body, in radians."""
+    undone: float = 0.0
+    """How far a front is left open: 0 is closed, up to 0.5 only at the neck, 1 from the neck to the hem."""
     stride: float = 0.0
     """How far each foot of a pair of trousers is moved outwards, in units."""
     slack: float = 0.35
     """How unevenly cloth falls: 0 symmetric, 1 as people lay it out."""
-    pairs: float = 0.45
-    """Share of the shots in profile that show both shoes."""
     yaw: float = 0.0
     """Rotation of the body in a garment, in radians; above 0 its front faces right."""
     worn: bool = False
@@ -58,7 +60,7 @@ class Pose:
             return angle * (NEAR_ARM if self.yaw * side < 0 else FAR_ARM)[length < 0.3]
         if not (self.spread or any(self.swings)):
             return angle
-        widest = max(0.9 * angle, 0.80 if length > 0.3 else 0.95)
+        widest = max(0.9 * angle, 0.80 if length > 0.3 else 0.90)
         low = 0.03 if length > 0.3 else 0.25
         return low + self.spread * (widest - low) + self.swings[0 if side < 0 else 1]
 
@@ -81,14 +83,18 @@ def sample_pose(photo: str, shot: Variation, presentation: str = "flat") -> Pose
         worn = presentation == "ghost-mannequin"
         yaw = shot.choice("near side", (-1, 1)) * shot.uniform("yaw", *(FORM_YAW if worn else YAW))
         return Pose(yaw=yaw if worn or presentation == "turned" else 0.0, worn=worn, folded=folded)
-    spread = shot.uniform("spread", 0.02, 1.0)
+    spread = shot.uniform("spread", 0.12, 1.0) ** 1.7
+    elbows = shot.uniform("elbow left", -0.22, 0.50), shot.uniform("elbow right", -0.22, 0.50)
+    front = shot.uniform("front", 0.0, 1.0)
+    undone = 0.0 if front < 0.40 else shot.uniform("undone", 0.15, 0.5) if front < 0.82 else 1.0
     swings = shot.uniform("swing left", -0.10, 0.16), shot.uniform("swing right", -0.10, 0.16)
     return Pose(
         spread=spread,
         swings=swings,
+        elbows=elbows,
+        undone=0.0 if folded else undone,
         stride=shot.uniform("stride", -0.035, 0.055),
         slack=shot.uniform("slack", 0.5, 1.6),
-        pairs=0.95,
         room=ROOM,
         folded=folded,
     )

@@ -115,10 +115,9 @@ def _strip(last: Last, f: np.ndarray, angle: np.ndarray, rise: np.ndarray) -> tu
 
 def _draw_fittings(scene: Scene, body: SolidBody, fittings: list[tuple[Points, float, str]]) -> None:
     """Draw the visible ones of buckles, rings and studs, each with its place in space and its size in units."""
-    for points, size, kind in [(copy, *rest) for place, *rest in fittings for copy in body.placed(place)]:
-        if not body.visible(points).all():
-            continue
-        ((x, y),) = body.flat(points).tolist()
+    for (x, y), size, kind in [
+        (at, size, kind) for points, size, kind in fittings for at in body.where_visible(points)
+    ]:
         if kind == "buckle":
             draw_buckle(scene, x, y, size, 0.9 * size, 0.30 * size)
         elif kind == "ring":
@@ -147,8 +146,8 @@ def draw_slide(scene: Scene) -> None:
     """Draw slides: one broad padded band over a thick moulded foot bed, with stripes, a patch or a raised border."""
     d = scene.design
     body = place_shoes(scene)
-    thick, broad = d.uniform("thick", 0.045, 0.075), d.uniform("broad", 1.0, 1.08)
-    width, front = d.uniform("band", 0.20, 0.29), d.uniform("front", 0.64, 0.70)
+    thick, broad = d.uniform("thick", 0.032, 0.095), d.uniform("broad", 0.92, 1.08)
+    width, front = d.uniform("band", 0.17, 0.30), d.uniform("front", 0.58, 0.72)
     bed, side = d.choice("moulded", (("self", "self"), ("self", "self"), ("dark", "dark"), ("lining", "sole")))
     mark = d.choice("mark", ("stripes", "patch", "border", "none"))
     second = d.choice("second", ("lace", "cord", "trim"))

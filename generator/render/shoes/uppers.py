@@ -82,6 +82,7 @@ def add_skin(
     number: int = 13,
     shade: float = 1.0,
     part: str | None = None,
+    quilted: bool = False,
 ) -> None:
     """Add the part of an upper between two angles at each f; `out` units outside it, as what is sewn on is."""
     share = np.linspace(0, 1, number)[None, :]
@@ -89,17 +90,17 @@ def add_skin(
     angle = low_ + (high_ - low_) * share
     grid = upper.skin(f[:, None], angle, out)
     uv = np.stack(np.broadcast_arrays(f[:, None] * LENGTH, angle * 0.13), axis=-1)
-    body.add(grid, cloth, back=back, uv=uv, shade=shade, part=part)
+    body.add(grid, cloth, back=back, uv=uv, shade=shade, part=part, quilted=quilted)
 
 
-def add_upper(body: SolidBody, upper: Upper, vamp: str = "main", quarter: str = "main", lining: str = "lining") -> None:
+def add_upper(body: SolidBody, upper: Upper, lining: str = "lining", *, quilted: bool = False) -> None:
     """Add the vamp in front of the throat and the quarters beside the opening, with their lining."""
     front = cosine_steps(upper.throat, 1.0, 15)
-    add_skin(body, upper, vamp, front, 0.0, math.pi, number=13)
+    add_skin(body, upper, "main", front, 0.0, math.pi, number=13, quilted=quilted)
     f = cosine_steps(0.0, upper.throat, 12)
     edge = upper.edge(f)
-    add_skin(body, upper, quarter, f, 0.0, edge, back=lining, number=6)
-    add_skin(body, upper, quarter, f, math.pi - edge, math.pi, back=lining, number=6)
+    add_skin(body, upper, "main", f, 0.0, edge, back=lining, number=6, quilted=quilted)
+    add_skin(body, upper, "main", f, math.pi - edge, math.pi, back=lining, number=6, quilted=quilted)
 
 
 def add_panel(
@@ -171,7 +172,15 @@ def strap_over(
 
 
 def add_laces(
-    body: SolidBody, upper: Upper, number: int, end: float, cloth: str, *, crossed: bool, gap: float = 0.36
+    body: SolidBody,
+    upper: Upper,
+    number: int,
+    end: float,
+    cloth: str,
+    *,
+    crossed: bool,
+    gap: float = 0.36,
+    bow: bool = True,
 ) -> list[Points]:
     """Add tongue, eyestays and laces from the throat towards the toe (`end`); return the places of the eyelets."""
     start = upper.throat - 0.03
@@ -196,7 +205,8 @@ def add_laces(
             angles = TOP - side * (gap + 0.10), TOP + side * (gap + 0.10)
             where = {"out": 0.012, "lean": -0.004, "thick": 0.006}
             strap_over(body, upper, (at[k], at[ahead]), angles, 0.017, cloth, number=7, thin=True, **where)
-    _add_bow(body, upper, start, cloth)
+    if bow:
+        _add_bow(body, upper, start, cloth)
     return [np.stack([one, two]) for one, two in zip(eyes[0], eyes[1], strict=True)]
 
 
@@ -227,6 +237,8 @@ class Shaft:
     """Half depth at the top, along the foot."""
     lean: float = 0.0
     """How far the top is ahead of the ankle, in units."""
+    folds: tuple[tuple[float, float, float], ...] = ()
+    """Folds around the ankle: height above the collar (units), phase, depth (units)."""
 
     def ring(self, turn: Float64Array) -> tuple[Float64Array, Float64Array]:
         """Return f and angle of the collar at a turn around the leg: 0 in front, pi behind, pi / 2 outside."""
@@ -235,9 +247,12 @@ class Shaft:
         edge = self.upper.edge(f)
         return f, np.where(np.sin(turn) >= 0, math.pi - edge, edge)
 
-    def points(self, turn: Float64Array, t: Float64Array, out: float = 0.0) -> Points:
+    def points(self, turn: Float64Array, t: Float64Array, out: float | Float64Array = 0.0) -> Points:
         """Return points of the shaft."""
-        turn, t = np.broadcast_arrays(turn, t)
+        turn, t, out = np.broadcast_arrays(turn, t, out)
+        for place, phase, depth in self.folds:
+            level = self.height * t - place - 0.02 * np.sin(turn + phase)
+            out = out + depth * np.exp(-((level / 0.018) ** 2)) * np.sin(1.5 * turn + phase) * np.minimum(1, 12 * t)
         last = self.upper.last
         base = self.upper.skin(*self.ring(turn), out)
         centre = last.points(np.array(0.215), np.array(0.0), 0.0)
@@ -255,4 +270,4 @@ def add_shaft(body: SolidBody, shaft: Shaft, cloth: str = "main", lining: str = 
     t = np.linspace(1, 0, 13)[None, :]
     grid = shaft.points(turn[:, None], t)
     uv = np.stack(np.broadcast_arrays(turn[:, None] * 0.11, -shaft.height * t), axis=-1)
-    body.add(grid[::-1], cloth, back=lining, uv=uv[::-1])
+    body.add(grid[::-1], cloth, back=lining, uv=uv[::-1], quilted=True)

@@ -48,12 +48,14 @@ TITLES = """
     jeans: Boot Cut Jeans | D519 Zipper Flare Denim | X12 Cargo Skinny Denim | Slim Fit Jeans, Blue | Mom Jean |
         Jeanshose Damen | Jean slim bleu | Jean coupe droite | デニムパンツ | スキニージーンズ | Vaqueros rectos |
         Jeans mit Gürtel | High-Rise Straight Jeans in Light Wash | Shirt-Tail Denim
-    trousers: Track Pants | Joggers | Fleece Joggers | Slim Chinos | Cargo Pants | Cargos | Sweatpants |
-        High-Waist Leggings | Jersey Sweat Pants | Suit Trousers | Pleated Wool Trousers with Belt |
-        7/8 Training Tights | Jogginghose | Stoffhose aus Wolle | Leinenhose | Chino mit Gürtel | Pantalon en lin |
-        Pantalon de costume | Pantalon de jogging | Pantaloni in lana | Pantalón de pinzas | ワイドパンツ |
-        スウェットパンツ | チノパン メンズ | カーゴパンツ | Denim Trousers | Corduroys | High Waist Hose |
-        Suit Trousers in Wool
+    trousers: Slim Chinos | Suit Trousers | Pleated Wool Trousers with Belt | Stoffhose aus Wolle | Leinenhose |
+        Chino mit Gürtel | Pantalon en lin | Pantalon de costume | Pantaloni in lana | Pantalón de pinzas |
+        ワイドパンツ | チノパン メンズ | Denim Trousers | Corduroys | High Waist Hose | Suit Trousers in Wool
+    track-pants: Track Pants | Joggers | Fleece Joggers | Sweatpants | Jersey Sweat Pants | Jogginghose |
+        Pantalon de jogging | スウェットパンツ
+    leggings: High-Waist Leggings | 7/8 Training Tights | Seamless Legging | Leggings aus Jersey | レギンス
+    cargo-trousers: Cargo Pants | Cargos | Cotton Cargo Trousers | Cargohose aus Baumwolle | Pantalon cargo |
+        カーゴパンツ
     shorts: Cotton Shorts | Denim Shorts | 2-in-1 Running Shorts | Bermudas | Basketball Shorts | Short en jean |
         Bermuda en lin | Shorts aus Leinen | Cargoshorts für Herren | ショートパンツ | ハーフパンツ |
         Pantalones cortos | Solid Grey Running Short | Sweat Shorts
@@ -75,15 +77,20 @@ TITLES = """
     hoodie: Hoodie | Zip-Up Hoodie | Pullover Hoodie | Hooded Sweatshirt | Hoodie Sweatshirt | Kapuzenpullover |
         Kapuzenpulli | Sweat à capuche | Sudadera con capucha | Felpa con cappuccio | パーカー | フーディー |
         Pullover Hoodie in Black
-    bomber-jacket: Track Jacket | Leather Jacket | Denim Jacket | Suede Blouson | Windbreaker | Fleece Jacket |
-        Half-Zip Fleece | Anorak | Varsity Jacket | Jacket Style Bomber | Rain Jacket | Lederjacke | Jeansjacke |
-        Trainingsjacke | Blouson en cuir | Veste en jean | Veste de survêtement | Giubbotto in pelle |
-        Cazadora de cuero | デニムジャケット | ブルゾン | MA-1ジャケット | Chaqueta vaquera
+    bomber-jacket: Leather Jacket | Suede Blouson | Varsity Jacket | Jacket Style Bomber | Lederjacke |
+        Blouson en cuir | Giubbotto in pelle | Cazadora de cuero | ブルゾン | MA-1ジャケット
+    denim-jacket: Denim Jacket | Jean Jacket | Trucker Jacket | Jeansjacke | Veste en jean | デニムジャケット |
+        Gジャン | Chaqueta vaquera | Cropped Denim Jacket
+    windbreaker: Windbreaker | Anorak | Rain Jacket | Hooded Windcheater | Windjacke | Regenjacke | Softshelljacke |
+        Coupe-vent | ウインドブレーカー | Giacca a vento
+    track-jacket: Track Jacket | Tracksuit Top | Trainingsjacke | Veste de survêtement | トラックジャケット
+    fleece-jacket: Fleece Jacket | Half-Zip Fleece | Fleecejacke | Veste polaire | フリースジャケット | Zip Fleece
+    parka: Parka | Fishtail Parka | Hooded Down Parka | Winterparka | モッズコート
     blazer: Wool Blazer | Double-Breasted Blazer | Suit Jacket | Tailored Jacket | Blazer Jacket | Dinner Jacket |
         Sakko aus Wolle | Veste de costume | Blazer en lin | Americana de lana | テーラードジャケット
-    puffer-jacket: Puffer Jacket | Hooded Down Jacket | Long Puffer Coat | Padded Jacket | Parka | Fishtail Parka |
+    puffer-jacket: Puffer Jacket | Hooded Down Jacket | Long Puffer Coat | Padded Jacket |
         Daunenjacke | Daunenmantel | Doudoune à capuche | Piumino corto | Plumífero largo | ダウンジャケット |
-        ダウンコート | モッズコート
+        ダウンコート
     quilted-jacket: Quilted Jacket | Diamond-Quilted Nylon Jacket | Quilted Barn Jacket | Steppjacke |
         Gesteppte Jacke | Veste matelassée | キルティングジャケット
     gilet: Puffer Vest | Quilted Gilet | Padded Vest | Fleece Vest | Body Warmer | Steppweste | Daunenweste |

@@ -81,7 +81,7 @@ def test_values_hidden_by_fold_do_not_change_image(silhouette: str) -> None:
 @pytest.mark.parametrize("silhouette", FOLDED)
 def test_stack_outline_depends_on_design(silhouette: str) -> None:
     looks = {word: drawn(appearance(silhouette, presentation=word), 112) for word in WORDS[silhouette]}
-    assert all(overlap(looks["folded"].inside, looks[word].inside) < 0.83 for word in WORDS[silhouette][:-1])
+    assert all(overlap(looks["folded"].inside, looks[word].inside) < 0.88 for word in WORDS[silhouette][:-1])
     designs = [drawn(appearance(silhouette, presentation="folded", design_seed=seed), 112) for seed in range(3)]
     for a, b in itertools.combinations(designs, 2):
         assert_distinct(a, b, f"folded {silhouette}")
