@@ -89,11 +89,11 @@ def _shade_product(scene: Scene) -> tuple[Float32Array, Float32Array]:
         return colours, alpha
     window = _padded_slice(rows, side), _padded_slice(columns, side)
     crumpled = copy.copy(scene)
-    (crumpled.height,) = allocate_planes(1, side)
+    crumpled.height, crumpled.shade = allocate_planes(2, side)
     limp = scene.appearance.silhouette in LIMP
     flat = np.float32(scene.shot.uniform("flat", *FLATNESS) if limp else 1.0)
     np.add(flat * scene.height, scene.drape.height, out=crumpled.height)
-    crumpled.shade = 1 - np.float32(SHADOW_SHARE if limp else 0.8) * (1 - scene.shade)
+    crumpled.shade[:] = 1 - np.float32(SHADOW_SHARE if limp else 0.8) * (1 - scene.shade)
     colours[window] = shade_window(crumpled, window, scene.lamp, TEXTURE_SHARE if limp else 1.0)
     return colours, alpha
 

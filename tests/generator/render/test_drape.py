@@ -189,12 +189,18 @@ def test_threads_follow_folds_and_stay_on_flat_cloth() -> None:
 def test_pattern_of_sleeves_does_not_continue_that_of_the_body() -> None:
     """The texture coordinates of body and sleeve differ by a rotation and by where the sleeve was cut out."""
     look = Appearance(
-        silhouette="t-shirt", colour="#8090a0", material="cotton", sleeve="long", presentation="flat", shot_seed=4
+        silhouette="t-shirt",
+        colour="#8090a0",
+        material="cotton",
+        sleeve="long",
+        presentation="flat",
+        design_seed=1,
+        shot_seed=4,
     )
     offsets = []
     for seed in range(3):
         scene = build_scene(dataclasses.replace(look, design_seed=seed), 160)
-        body, sleeve = (scene.part_ids == PARTS.index(name) for name in ("body", "sleeve"))
+        body, sleeve = ((scene.part_ids == PARTS.index(name)) & (scene.alpha == 1) for name in ("body", "sleeve"))
         assert np.abs(scene.u[body] - scene.x[body]).max() < 1e-5
         far = np.hypot(scene.u[sleeve], scene.v[sleeve]) - np.hypot(scene.x[sleeve], scene.y[sleeve])
         offsets.append(float(np.abs(far).mean()))
