@@ -368,6 +368,8 @@ def _list_forms(parts: _Parts, leading: Set[str]) -> _Forms:
     elif places:
         roles = {"lead": places[0], "style": places[-1]}
     slot_at = {place: f"{{{slot}}}" for slot, place in roles.items()}
+    later = [place for place, word in enumerate(after) if _is_modifier(word)] if not roles else []
+    behind = {later[0]: "{style}"} if later else {}  # Robe Marlo en soie
     free = [slot for slot in _STAND_IN_SLOTS if slot not in (*before, *after)]
     spare = dict(zip((place for place in places if place not in slot_at), free, strict=False))
 
@@ -376,19 +378,25 @@ def _list_forms(parts: _Parts, leading: Set[str]) -> _Forms:
         items = [
             slot_at[k] if k in kept else word if _is_slot(word) else spare.get(k, "") for k, word in enumerate(before)
         ]
-        items += [_NOUN, *(word for word in after if word in (*_STAND_IN_SLOTS, "{colour}") and stand_ins)]
+        if stand_ins:
+            shown = behind if "style" in slots else {}
+            items += [_NOUN, *(shown.get(k, word if _is_slot(word) else "") for k, word in enumerate(after))]
+        else:
+            items.append(_NOUN)
         return tuple(dict.fromkeys(word for word in items if word and (stand_ins or word not in _STAND_IN_SLOTS)))
 
     slotted = {**spare, **slot_at}
     whole = [slotted.get(k, "") if word == _RARE else word for k, word in enumerate(before)]
     full = (*(word for word in whole if word), *noun, *after)[:_MAX_TEMPLATE_WORDS]
-    loose = (*(slotted.get(k, word) for k, word in enumerate(before)), *noun, *(w for w in after if _is_slot(w)))
+    loose_after = (behind.get(k, word if _is_slot(word) else "") for k, word in enumerate(after))
+    loose = (*(slotted.get(k, word) for k, word in enumerate(before)), *noun, *(word for word in loose_after if word))
+    words = {slot: before[k].casefold() for slot, k in roles.items() if before[k] != _RARE}
     choices = (("lead", "style"), ("style",), ("lead",), ())
     shorter = [keep(*slots, stand_ins=kept) for kept in (True, False) for slots in choices]
     forms = [tuple(w for item in form for w in (noun if item == _NOUN else (item,))) for form in shorter]
     return _Forms(
         forms=(*((full, loose) if len(before) + len(noun) <= _MAX_TEMPLATE_WORDS else (noun, noun)), *forms, noun),
-        words={slot: before[k].casefold() for slot, k in roles.items() if before[k] != _RARE},
+        words=words | ({"style": after[later[0]].casefold()} if later else {}),
         rare=parts.rare,
         shape=shorter[0],
         noun=noun,

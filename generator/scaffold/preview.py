@@ -164,7 +164,7 @@ def _choices(product: Product) -> dict[str, str]:
 # -- prices as text ----------------------------------------------------------------------------------------------------
 
 
-_CODE_FORMAT = "¤¤\u00a0#,##0.00"
+_CODE_FORMAT = "¤¤ #,##0.00"
 """USD 17.50, with as many decimals as the currency has."""
 
 

@@ -170,8 +170,8 @@ class SolidBody:
             place = np.empty(each.points.shape)
             place[..., :2] = SAMPLES * (flat - (columns.start, rows.start))
             place[..., 2] = each.points[..., 2]
-            names = labels[front], labels[back] if each.cloths[1] else 0
-            rasterize_grid(place, each.looks, names, depth, owner, looks)
+            pair = labels[front], labels[back] if each.cloths[1] else 0
+            rasterize_grid(place, each.looks, pair, depth, owner, looks)
         nearer = np.zeros((high, wide), np.float32)
         found = []
         for name, label in reversed(labels.items()):
@@ -201,6 +201,11 @@ class SolidBody:
         column, row = np.clip(pixels[..., 0], 0, scene.side - 1), np.clip(pixels[..., 1], 0, scene.side - 1)
         height = (seen[..., 2] - self.low) * ROUNDNESS
         return np.asarray(inside & (scene.alpha[row, column] > 0.3) & (height > scene.height[row, column] - margin))
+
+    def where_visible(self, points: Points, margin: float = HIDDEN) -> list[Point]:
+        """Return where the first of some neighbouring points is, in each copy of the body in which all are visible."""
+        shown = [each for each in self.placed(points) if self.visible(each, margin).all()]
+        return [(float(x), float(y)) for x, y in (self.flat(each)[0] for each in shown)]
 
     def flat(self, points: Points | Sequence[tuple[float, float, float]]) -> Outline:
         """Return where points in space are in garment units, shape (n, 2)."""

@@ -237,6 +237,23 @@ def test_titles_of_other_languages(country: str, tmp_path: Path) -> None:
     assert all((match := find_kind(title)) is not None and match.silhouette == drawn for title, drawn in made)
 
 
+def test_lines_after_the_type_word_are_kept_with_few_designs_each(tmp_path: Path) -> None:
+    """French titles name the line and the material after the type word: Robe Marlo en soie."""
+    lines, words = ("Marlo", "Vento", "Kira"), ("Robe", "Manteau", "Bonnet", "Jupe")
+    rows = fit_table.sample_rows(120, 2, paths=(("A", "MODE", "MODE"),), repeat=0.0)
+    materials = ("en laine", "en cachemire", "en soie", "en coton", "en lin")
+    given = [
+        replace(row, title=f"{words[k % 4]} {lines[k // 4 % 3]} {materials[k // 12 % 5]}", family=f"{k}",
+                country_code="FRA", inferable=True, brand="B", category3_code="MODE")
+        for k, row in enumerate(rows)
+    ]  # fmt: skip
+    spec = as_spec(fit(fit_table.write_folder(tmp_path / "rows", given), FitOptions()), tmp_path / "spec.yaml")
+    made = [(row.title or "").split() for row in sample_products(spec, 0, 0, 300)]
+    assert all(len(title) == 4 for title in made)
+    assert {title[1] for title in made} == set(lines)
+    assert {title[3] for title in made} == {text.split()[1] for text in materials}
+
+
 NAMED = {
     "DEU": (
         *("Lederjacke", "Jeansjacke", "Bomberjacke", "Wollmantel", "Mantel", "Seidenkleid", "Sommerkleid"),
