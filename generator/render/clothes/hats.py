@@ -127,8 +127,8 @@ def draw_cap(scene: Scene) -> None:
         body.add_seam(crown(np.full_like(down, seam), down), dark=0.35)
         for beside in (-0.045, 0.045) if abs(math.sin(0.5 * seam)) < 0.6 else (0.045,):
             body.add_topstitch(crown(seam + beside / (0.25 + np.cos(0.5 * np.pi * down)), down))
-    for angle in (30, 90, 150, 210, 270, 330) if panels == 6 else (95, 150, 210, 265):
-        _draw_eyelet(scene, body, crown(math.radians(angle) + AROUND_EYELET[0], 0.60 + AROUND_EYELET[1]))
+    for place in (30, 90, 150, 210, 270, 330) if panels == 6 else (95, 150, 210, 265):
+        _draw_eyelet(scene, body, crown(math.radians(place) + AROUND_EYELET[0], 0.60 + AROUND_EYELET[1]))
     for row in rows:
         body.add_topstitch(row)
     _draw_emblem(scene, body, crown, wide, high)
