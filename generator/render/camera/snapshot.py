@@ -93,7 +93,8 @@ def _shade_product(scene: Scene) -> tuple[Float32Array, Float32Array]:
     limp = scene.appearance.silhouette in LIMP
     flat = np.float32(scene.shot.uniform("flat", *FLATNESS) if limp else 1.0)
     np.add(flat * scene.height, scene.drape.height, out=crumpled.height)
-    crumpled.shade = 1 - np.float32(SHADOW_SHARE if limp else 0.8) * (1 - scene.shade)
+    (crumpled.shade,) = allocate_planes(1, side)
+    crumpled.shade[:] = 1 - np.float32(SHADOW_SHARE if limp else 0.8) * (1 - scene.shade)
     colours[window] = shade_window(crumpled, window, scene.lamp, TEXTURE_SHARE if limp else 1.0)
     return colours, alpha
 
