@@ -416,7 +416,7 @@ def _check_replay(
         ),
         figures={"near": near, "member_rate": test.member_rate, "holdout_rate": test.holdout_rate},
     )
-    return decide(check, smallest_detectable_leak(test, bounds.replay_p / 2), "train families", bounds)
+    return decide(check, smallest_detectable_leak(test, bounds.replay_p / 2), "train families", bounds.smallest_leak)
 
 
 def _test_excess(members: ImageFeatures, holdout: ImageFeatures, release: ImageFeatures, near: float) -> LeakageTest:

@@ -33,10 +33,8 @@ from schemas.util.files import as_document, write_json
 from schemas.validation import from_document
 
 _FOLDS = 3
-_TWINS = 5
-"""Designs of the unseen twins, for each real family."""
-_FEWEST_TWINS = 3000
-_MOST_TWINS = 20_000
+_FIT_TWIN = 40_000
+"""Designs of the twin of a fit to train."""
 Refit = Callable[[Sequence[Product]], CatalogSpec]
 """Fit train rows with the settings of the audited spec."""
 _ONE_PRICE = 100.0
@@ -159,6 +157,17 @@ def list_cells(table: AuditTable, extra: Mapping[str, Sequence[Any]]) -> OwnCell
     }
 
 
+def generate_fit_twin(
+    real: RealCatalog, min_support: int, own: OwnCells | None = None, *, num: int = _FIT_TWIN, seed: int = 0
+) -> AuditTable | None:
+    """Generate a large twin of an exact fit to the members; None if they cannot be fitted.
+
+    A fit that keeps what a single family has would excuse copies, so `min_support` is at least 2.
+    """
+    options = _exact_options(real, max(min_support, 2))
+    return _generate_twin(real, real.members.products, options, own, num, seed)
+
+
 def generate_unseen_twins(
     real: RealCatalog, min_support: int, own: OwnCells | None = None, *, seed: int = 0
 ) -> list[tuple[Mask, AuditTable]] | None:
@@ -166,45 +175,61 @@ def generate_unseen_twins(
 
     The products, of train or not, are divided into `_FOLDS` folds with all of their families. For each fold a spec
     is fitted to all others, which are about as many as train has; `min_support` is scaled by the difference.
-    Returns the families of each fold, and a catalog with as many designs as make chance visible. Catalogs without
-    prices are fitted with one price.
+    Returns the families of each fold, and a catalog with as many designs as there are real rows.
     """
     product = find_products(real.table)
     fold = (np.random.default_rng(seed).permutation(int(product.max()) + 1) % _FOLDS)[product]
-    priced = has_prices(real.table)
-    first = next((row for row in real.table.products if row.currency_code and row.country_code), None)
-    num = min(max(_TWINS * real.table.num_families, _FEWEST_TWINS), _MOST_TWINS)
     found = []
     for number in range(_FOLDS):
         unseen = fold == number
         rows = [
-            replace(
-                row,
-                split="train",
-                full_price=row.full_price if priced else _ONE_PRICE,
-                price=row.price if priced else _ONE_PRICE,
-            )
+            row
             for row, hidden in zip(real.table.products, unseen[real.table.family].tolist(), strict=True)
             if not hidden
         ]
-        options = FitOptions(
-            min_support=max(1, round(min_support * (~unseen).sum() / max(real.member.sum(), 1))),
-            currency="USD" if first is None else first.currency_code,
-            country="USA" if first is None else first.country_code,
-            images=False,
-        )
-        try:
-            spec = _fit_rows(rows, options, own or {})
-        except ToileError:
+        support = max(1, round(min_support * (~unseen).sum() / max(real.member.sum(), 1)))
+        twin = _generate_twin(real, rows, _exact_options(real, support), own, len(real.table), seed + number)
+        if twin is None:
             return None
-        single = replace(spec.colourways, repeat_share=0.0)
-        leaves = tuple(replace(category, colourways=None) for category in spec.categories)
-        spec = replace(spec, colourways=single, categories=leaves)  # one row a design
-        twin = products(spec, seed + number, 0, num)
-        found.append(
-            (unseen, encode_products([row if priced else replace(row, full_price=None, price=None) for row in twin]))
-        )
+        found.append((unseen, twin))
     return found
+
+
+def _exact_options(real: RealCatalog, min_support: int) -> FitOptions:
+    first = next((row for row in real.table.products if row.currency_code and row.country_code), None)
+    return FitOptions(
+        min_support=min_support,
+        currency="USD" if first is None else first.currency_code,
+        country="USA" if first is None else first.country_code,
+        images=False,
+    )
+
+
+def _generate_twin(
+    real: RealCatalog, rows: Sequence[Product], options: FitOptions, own: OwnCells | None, num: int, seed: int
+) -> AuditTable | None:
+    """Generate designs, one row each, of a fit to rows of the real catalog; None if the rows cannot be fitted.
+
+    Catalogs without prices are fitted with one price.
+    """
+    priced = has_prices(real.table)
+    rows = [
+        replace(
+            row,
+            split="train",
+            full_price=row.full_price if priced else _ONE_PRICE,
+            price=row.price if priced else _ONE_PRICE,
+        )
+        for row in rows
+    ]
+    try:
+        spec = _fit_rows(rows, options, own or {})
+    except ToileError:
+        return None
+    single = replace(spec.colourways, repeat_share=0.0)
+    leaves = tuple(replace(category, colourways=None) for category in spec.categories)
+    twin = products(replace(spec, colourways=single, categories=leaves), seed, 0, num)
+    return encode_products([row if priced else replace(row, full_price=None, price=None) for row in twin])
 
 
 def most_influential(information: Floats, num: int, seed: int = 0) -> list[int]:
