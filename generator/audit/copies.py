@@ -92,13 +92,22 @@ _SHORTEST_REPAIR = 4
 """Shorter words are not repaired: one letter makes too many words of them."""
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHE = re.compile("['’‘`´]")
+_LOOKALIKES = str.maketrans("авекмнорстухіѕјԁԛԝαβεηικμνορτυχ", "abekmhopctyxisjdqwabehikmvoptux")
+"""Cyrillic and Greek letters -> the Latin letters that they are taken for."""
 
 
 @functools.lru_cache(maxsize=65536)
 def fold_words(text: str) -> tuple[str, ...]:
-    """Return the words of a text without case, accents and punctuation; a hyphen separates words."""
+    """Return the words of a text without case, accents, punctuation and invisible characters, split at hyphens."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return tuple(_WORD.findall(_APOSTROPHE.sub("", "".join(c for c in plain if not unicodedata.combining(c)))))
+    letters = "".join(c for c in plain if not unicodedata.combining(c) and unicodedata.category(c) != "Cf")
+    return tuple(map(_replace_lookalikes, _WORD.findall(_APOSTROPHE.sub("", letters))))
+
+
+def _replace_lookalikes(word: str) -> str:
+    """Replace Cyrillic and Greek letters that look like Latin ones, in a word that has Latin letters or only such."""
+    found = word.translate(_LOOKALIKES)
+    return found if found.isascii() else word
 
 
 def make_repair(vocabulary: Iterable[str]) -> Callable[[Sequence[str]], tuple[str, ...]]:
@@ -144,12 +153,16 @@ class Rule:
     """Whether the titles must have the same words; if not, one word may be added, removed or changed."""
     exact: bool = False
     """Whether categories, full price and discount must be the same; if not, the full price must be near."""
+    priced: bool = True
+    """Whether the price counts at all."""
 
 
 ROWS = Rule(name=COPIED_ROWS, equal=True, exact=True)
 NEAR_ROWS = Rule(name="copied_near_rows", equal=True)
 ALTERED_ROWS = Rule(name="copied_altered_rows", equal=False)
-RULES = (ROWS, NEAR_ROWS, ALTERED_ROWS)
+TITLES = Rule(name="copied_titles", equal=True, priced=False)
+RULES = (ROWS, NEAR_ROWS, ALTERED_ROWS, TITLES)
+"""The last one does not apply to catalogs without prices: there, a title is the whole row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,11 +299,14 @@ def match_titles(own: Sequence[frozenset[str]], their: Sequence[frozenset[str]],
 
 def count_matches(real: Designs, other: Designs, rule: Rule) -> Index:
     """Count the designs of another catalog, or of other families if it is the same, that match each real design."""
+    is_same = other is real
     if rule.exact:
         return _count_equal(real, other)
     own_title, their_title = match_titles(real.words, other.words, equal=rule.equal)
+    if not rule.priced:
+        real, other = (replace(designs, log_price=np.zeros(len(designs))) for designs in (real, other))
     counts = _count_near(real, other, own_title, their_title)
-    if other is real:
+    if is_same:
         counts -= _count_near(real, other, own_title, their_title, own_family=True)
     return counts
 
@@ -528,7 +544,7 @@ def run_copy_tests(matches: Matches, fit_twin: FitTwin | None, min_support: int)
         fit_twin = None
     is_twin = fit_twin is not None and looks_fitted(matches, fit_twin)
     found = []
-    for rule in RULES:
+    for rule in RULES if matches.priced else RULES[:-1]:
         kept = matches.find_distinctive_products(rule, min_support)
         chance = expect_twin_matches(matches, fit_twin, rule, kept)
         if not is_twin:
@@ -590,6 +606,8 @@ def expect_repeats(matches: Matches, fit_twin: FitTwin | None, rule: Rule, kept:
     of_title, has_title = np.zeros(matches.products.num_families), np.zeros(matches.products.num_families, bool)
     np.maximum.at(of_title, matches.products.family, recurs[matches.products.title])
     np.logical_or.at(has_title, matches.products.family, matched[matches.products.title])
+    if not rule.priced:
+        return np.clip(of_title, _RAREST_REPEAT, 1.0)
     permuted = permute_prices(matches.products, matches.released, rule, kept)
     price = calibrate_prices(repeats, rule)(np.where(has_title, permuted.of_others, permuted.alike))
     return np.clip(of_title * price, _RAREST_REPEAT, 1.0)

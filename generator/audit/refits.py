@@ -25,7 +25,7 @@ from generator.fit.families import find_fixed
 from generator.fit.fit_spec import FitOptions, fit
 from generator.sampling.products import products
 from schemas.audit import Hit
-from schemas.catalog import CatalogSpec, ProductKind, list_kinds
+from schemas.catalog import CatalogSpec, ProductKind, Provenance, list_kinds
 from schemas.errors import ToileError
 from schemas.manifest import Manifest, ShardFile
 from schemas.product import Product, to_table
@@ -241,6 +241,11 @@ def most_influential(information: Floats, num: int, seed: int = 0) -> list[int]:
     return [*rare, *others]
 
 
+def has_public_categories(provenance: Provenance) -> bool:
+    """Return whether the categories of a private fit were given as public: its ledger spends nothing on them."""
+    return any(entry.statistic == "categories" and not entry.epsilon for entry in provenance.ledger)
+
+
 def make_refit(spec: CatalogSpec, own: OwnCells | None = None) -> Refit:
     """Return a function that fits rows with the settings in the spec's provenance; images are not read.
 
@@ -249,6 +254,7 @@ def make_refit(spec: CatalogSpec, own: OwnCells | None = None) -> Refit:
     """
     assert spec.provenance is not None, "only a fitted spec can be fitted again"
     public = {entry.statistic for entry in spec.provenance.ledger if not entry.epsilon}
+    given = has_public_categories(spec.provenance)
     paths = tuple(dict.fromkeys((first, second, leaf) for first, second, leaf in (c.path for c in spec.categories)))
     prices = spec.provenance.price_range
     keep = tuple(name for name in spec.extra if any(name in cells for cells in (own or {}).values()))
@@ -256,7 +262,7 @@ def make_refit(spec: CatalogSpec, own: OwnCells | None = None) -> Refit:
         epsilon=spec.provenance.epsilon if spec.provenance.private else None,
         delta=spec.provenance.delta or 1e-6,
         min_support=spec.provenance.min_support,
-        categories=paths if spec.provenance.private and "categories" in public else None,
+        categories=paths if spec.provenance.private and given else None,
         price_range=(prices[0], prices[1]) if prices else None,
         unit="row" if spec.provenance.unit == "row" else "family",
         name=spec.name,

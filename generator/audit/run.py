@@ -168,7 +168,9 @@ def audit(
     images = concatenate(*read_image_features(synthetic_folder)) if len(train) else train
     progress("checking rows")
     extra, real_extra = read_extra_columns(synthetic_folder), read_extra_columns(real_folder)
-    found = check_rows(real, synthetic, bounds, extra, real_extra)
+    texts = dict(zip(images.names, images.texts, strict=True))
+    in_files = {"text in the image file": [texts.get(row.product_code) for row in synthetic.products]}
+    found = check_rows(real, synthetic, bounds, {**extra, **in_files}, real_extra)
     progress("comparing images")
     found += check_images(train, holdout, images, bounds)
     if spec is None:
