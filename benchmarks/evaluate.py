@@ -5,7 +5,7 @@ Both read the same rows with the built-in tiny model on the CPU and write at mos
 alternate, so that a busy moment affects both; a fixed numpy loop is timed as well. The medians and their ratio are
 printed, then one JSON line; `--out FILE` writes it. The answers of both are compared.
 
-    python -m benchmarks.evaluate --out benchmarks/results/evaluate_2cores_2026-11-21.json
+    python -m benchmarks.evaluate --out benchmarks/results/evaluate_HOST_DATE.json
 """
 
 import argparse

@@ -8,6 +8,7 @@ It runs on the CPU and needs `pip install ai-edge-litert`. The model is not part
 """
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,9 @@ class PretrainedNetwork:
         scores, embedding = (self._read(each) for each in (self._output, self._pooled))
         if key is not None:
             key.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(key, scores=scores, embedding=embedding)
+            unfinished = key.with_name(f"{os.getpid()}-{key.name}")
+            np.savez(unfinished, scores=scores, embedding=embedding)
+            unfinished.replace(key)  # several measurements may share the folder
         return scores, embedding
 
     def _read(self, tensor: dict[str, Any]) -> Numbers:

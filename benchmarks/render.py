@@ -4,7 +4,7 @@ Prints a table and one JSON line; `--out FILE` also writes the JSON. One process
 is the median over several designs. A fixed numpy loop is measured too, to compare machines. `cold` is the first image
 of a new process: imports, loading of compiled kernels, noise tiles; `compiling` is the same with an empty numba cache.
 
-    python -m benchmarks.render --out benchmarks/results/render_2cores_2026-11-21.json
+    python -m benchmarks.render --out benchmarks/results/render_HOST_DATE.json
 """
 
 import argparse

@@ -2,8 +2,11 @@
 
 Half of a table is fitted, the other half is held out; 2,000 generated rows are compared with the held-out rows by the
 QualityReport of SDMetrics. The control is the same report of the fitted rows: real against real is the limit. SDV's
-GaussianCopula, fitted to the same rows, is an optional baseline (`--baseline`, needs `pip install sdv`). Each split is
-a new random half. Rows that share a title (without its colour words) are a family, as after `toile import`.
+GaussianCopula, fitted to the same rows, is an optional baseline (`--baseline`, needs `pip install sdv`). Baselines of
+private fits (`--opendp`) are the contingency tables of OpenDP by its algorithms AIM, MST, Fixed and Sequential: of the
+compared columns and the sizes of families only, where a private fit measures colours, materials ... too. `--without`
+measures private fits that lack one part each. Each split is a new random half. Rows that share a title (without its
+colour words) are a family, as after `toile import`.
 
     python -m benchmarks.twin --table sports --epsilon 1 --epsilon 3 \
         --out benchmarks/results/twin_sports_2cores_2026-12-01.json
@@ -15,6 +18,7 @@ a new random half. Rows that share a title (without its colour words) are a fami
 import argparse
 import hashlib
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -22,19 +26,31 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
+import polars as pl
+from numpy.typing import NDArray
+from opendp.mod import OpenDPException
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from generator.fit import CategoryPath, FitOptions
-from generator.fit.fit_spec import Fit, fit, to_yaml
+from generator.fit import CategoryPath, FitOptions, private
+from generator.fit.attributes import PUBLIC_COLUMNS, SIZES
+from generator.fit.families import PERCENTS, Family, read_families
+from generator.fit.fit_spec import fit, to_yaml
+from generator.fit.prices import PriceGrid, sample_prices
+from generator.fit.private import MANY_LEAVES, load_opendp
 from generator.ingest.rows import normalize_title
 from generator.sampling.products import rows as sample_rows
+from generator.sampling.streams import Floats
 from schemas.catalog import CatalogSpec
 from schemas.documents import parse_document
 from schemas.manifest import versions
@@ -46,6 +62,8 @@ CATEGORICAL = ("category1_code", "category2_code", "category3_code", "flg_discou
 NUMERICAL = ("full_price", "price")
 COLUMNS = (*CATEGORICAL, *NUMERICAL)
 DEFAULT_COLUMNS = "title=title,category3_code=category3_code,full_price=full_price"
+OPENDP = ("OpenDP AIM", "OpenDP AIM, pairs", "OpenDP MST", "OpenDP Fixed", "OpenDP Sequential")
+_NUM_SYNTHETIC = 4000
 Row = dict[str, Any]
 
 
@@ -60,24 +78,31 @@ def main() -> None:
     parser.add_argument("--min-support", type=int, default=5)
     parser.add_argument("--epsilon", type=float, action="append", default=[], help="a private fit too; repeatable")
     parser.add_argument("--price-range", help="LOW:HIGH, public bounds of the prices for private fits")
+    parser.add_argument("--runs", type=int, default=1, help="private fits of each split: their noise differs")
     parser.add_argument("--baseline", action="store_true", help="SDV's GaussianCopula too")
+    parser.add_argument("--without", action="store_true", help="private fits without each of their parts too")
+    parser.add_argument("--opendp", nargs="*", choices=OPENDP, help="OpenDP's contingency tables too; all by default")
     parser.add_argument("--details", action="store_true", help="print every column's and pair's score")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")
     table = read_table(arguments.table, arguments.columns, arguments.currency)
-    names = ["exact", *(f"epsilon {epsilon:g}" for epsilon in arguments.epsilon)]
-    found: dict[str, list[dict[str, float]]] = {"limit": [], **{name: [] for name in names}}
+    found: dict[str, list[dict[str, float]]] = {}
+    failures: Counter[str] = Counter()
     for seed in range(arguments.splits):
-        for name, scores in measure_split(table, seed, arguments).items():
+        for name, scores in measure_split(table, seed, arguments):
+            if scores is None:
+                failures[name] += 1
+                continue
             found.setdefault(name, []).append(scores)
-            print(f"split {seed}  {name:16s} " + "  ".join(f"{k} {v:.3f}" for k, v in scores.items()), flush=True)
+            print(f"split {seed}  {name:28s} " + "  ".join(f"{k} {v:.3f}" for k, v in scores.items()), flush=True)
     document = {
         "benchmark": "twin",
         "command": f"python -m benchmarks.twin {' '.join(sys.argv[1:])}",
         "num_table_rows": len(table),
         "num_generated": arguments.num_rows,
         "medians": {name: _medians(scores) for name, scores in found.items()},
+        "failures": failures,
         "splits": found,
         "num_cores": os.cpu_count(),
         "versions": versions("numpy", "opendp", "sdmetrics", "pandas"),
@@ -108,25 +133,148 @@ def read_table(name: str, columns: str, currency: str) -> list[Row]:
     return found
 
 
-def measure_split(table: Sequence[Row], seed: int, arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
-    """Fit one random half; return the scores of each twin against the other half, and those of the fitted rows."""
+def measure_split(
+    table: Sequence[Row], seed: int, arguments: argparse.Namespace
+) -> Iterator[tuple[str, dict[str, float] | None]]:
+    """Fit one random half; yield the scores of the fitted rows, and of each twin, against the other half.
+
+    None where OpenDP stopped with an error (version 0.16 does so in the last step of AIM for some sizes of noise).
+    """
     order = np.random.default_rng(seed).permutation(len(table))
     fitted = [table[i] for i in sorted(order[: len(table) // 2])]
     held_out = frame([table[i] for i in sorted(order[len(table) // 2 :])])
     limit = quality(held_out, frame(fitted), details=arguments.details)
-    found = {"limit": limit}
+    yield "limit", limit
+
+    def judge(make: Callable[[], pd.DataFrame]) -> dict[str, float] | None:
+        start = time.perf_counter()
+        try:
+            twin = make()
+        except OpenDPException:
+            return None
+        seconds = time.perf_counter() - start
+        return quality(held_out, twin, limit["score"], details=arguments.details) | {"seconds": seconds}
+
     with tempfile.TemporaryDirectory() as place:
         folder = write_catalog(Path(place) / "fitted", fitted)
-        for epsilon in (None, *arguments.epsilon):
+        options = make_options(table, None, arguments)
+        yield "exact", judge(partial(fit_and_generate, folder, options, arguments.num_rows))
+        for epsilon in arguments.epsilon:
             options = make_options(table, epsilon, arguments)
-            start = time.perf_counter()
-            twin = generate(fit(folder, options), arguments.num_rows)
-            seconds = time.perf_counter() - start
-            name = "exact" if epsilon is None else f"epsilon {epsilon:g}"
-            found[name] = quality(held_out, twin, limit["score"], details=arguments.details) | {"seconds": seconds}
+            for _ in range(arguments.runs):
+                yield f"epsilon {epsilon:g}", judge(partial(fit_and_generate, folder, options, arguments.num_rows))
+                for part in PARTS if arguments.without else ():
+                    if part == "expected prices" and len(options.categories or ()) < MANY_LEAVES:
+                        continue  # it has no such part
+                    with without(part):
+                        scores = judge(partial(fit_and_generate, folder, options, arguments.num_rows))
+                    yield f"epsilon {epsilon:g} without {part}", scores
+            families, _ = read_families(folder, arguments.currency, images=False, unit="family")
+            for name in arguments.opendp or (OPENDP if arguments.opendp == [] else ()):
+                yield f"epsilon {epsilon:g} {name}", judge(partial(sample_by_opendp, families, options, name))
     if arguments.baseline:
-        found["SDV GaussianCopula"] = quality(held_out, sample_copula(frame(fitted), seed), limit["score"])
-    return found
+        yield "SDV GaussianCopula", judge(partial(sample_copula, frame(fitted), seed))
+
+
+def without(part: str) -> AbstractContextManager[Any]:
+    """Leave one of `PARTS` out of private fits."""
+    name, replacement = PARTS[part]
+    return mock.patch.object(private, name, replacement)
+
+
+def _project_rows(noisy_GC: Floats, base_GC: Floats, scale: float) -> tuple[Floats, float]:
+    sums = base_GC.sum(axis=1)
+    return np.array([private.project(row, total) for row, total in zip(noisy_GC, sums, strict=True)]), 1.0
+
+
+_estimate = private.estimate
+PARTS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "shrinkage": ("shrink", _project_rows),
+    "range of prices": ("find_range", lambda noisy_P, scale: slice(0, len(noisy_P))),
+    "expected prices": ("estimate", lambda tables, sizes, total, prior=None: _estimate(tables, sizes, total)),
+}
+"""Part of a private fit -> name of the function that does it, and what takes its place."""
+
+
+def sample_by_opendp(families: Sequence[Family], options: FitOptions, name: str) -> pd.DataFrame:
+    """Sample the compared columns from OpenDP's contingency table of the families; a family is one record."""
+    paths, cells, grid = release_by_opendp(families, options, name)
+    rng = np.random.default_rng()
+    prices = sample_prices(cells["price"], grid, [np.zeros(0)] * 3, rng)
+    rows = []
+    for leaf, percent, size, price in zip(cells["leaf"], cells["percent"], cells["size"], prices, strict=True):
+        first, second, third = paths[leaf]
+        reduced = round((price or 0.0) * (1 - (0, *PERCENTS)[percent] / 100), 2)
+        row = {"category1_code": first, "category2_code": second, "category3_code": third, "full_price": price}
+        rows += [row | {"price": reduced, "flg_discount": int(percent > 0)}] * SIZES[size]
+    return frame(rows)
+
+
+def release_by_opendp(
+    families: Sequence[Family], options: FitOptions, name: str
+) -> tuple[Sequence[CategoryPath], dict[str, NDArray[np.int64]], PriceGrid]:
+    """Release OpenDP's contingency table of the families by leaf, price cell, discount percent and size class.
+
+    All keys are public, so delta is 0. Returns the leaves, the cells of each synthetic record, and the price cells.
+    """
+    dp = load_opendp()
+    dp.enable_features("honest-but-curious")
+    assert options.categories is not None
+    assert options.price_range is not None
+    assert options.epsilon is not None
+    paths, (low, high) = options.categories, options.price_range
+    ratio = 2.0 if len(paths) >= MANY_LEAVES else 2.0**0.5  # coarse prices where leaves are many
+    edges = np.linspace(math.log(low), math.log(high), max(math.ceil(math.log(high / low) / math.log(ratio)), 4) + 1)
+    grid = PriceGrid(edges=edges)
+    number = {path: index for index, path in enumerate(paths)}
+    sizes = next(column for column in PUBLIC_COLUMNS if column.is_geometric)
+    records = [
+        {
+            "leaf": number[family.path],
+            "price": grid.find_cell(family.full_price),
+            "percent": (0, *PERCENTS).index(family.discount_percent),
+            "size": sizes.cell_of(family),
+        }
+        for family in families
+        if family.path in number and grid.find_cell(family.full_price) >= 0
+    ]
+    keys = {"leaf": len(paths), "price": len(edges) - 1, "percent": 1 + len(PERCENTS), "size": len(SIZES)}
+    context = dp.Context.compositor(
+        data=pl.DataFrame(records).lazy(),
+        privacy_unit=dp.unit_of(contributions=1),
+        privacy_loss=dp.loss_of(epsilon=options.epsilon),
+        split_evenly_over=1,
+    )
+    table = (
+        context.query()
+        .select(*keys)
+        .contingency_table(keys={key: list(range(num)) for key, num in keys.items()}, algorithm=_algorithm(name))
+        .release()
+    )
+    rows = table.synthesize(_NUM_SYNTHETIC).drop_nulls()  # null stands for values that are not public: there are none
+    return paths, {key: rows[key].to_numpy().astype(np.int64) for key in keys}, grid
+
+
+def _algorithm(name: str) -> Any:
+    """Return an algorithm of OpenDP with the tables that it may measure."""
+    from opendp.extras.mbi import AIM, MST, Count, Fixed, Sequential
+
+    prices, sizes, percents = ("leaf", "price"), ("leaf", "size"), ("leaf", "percent")
+    match name:
+        case "OpenDP AIM":
+            return AIM(oneway="unkeyed")
+        case "OpenDP AIM, pairs":
+            return AIM(oneway="unkeyed", queries=[Count(prices), Count(sizes), Count(percents)])
+        case "OpenDP MST":
+            return MST()
+        case "OpenDP Fixed":
+            queries = [Count(prices, 0.8), Count(("size",), 0.1), Count(("percent",), 0.1)]  # by leaf they are noise
+            return Fixed(oneway="unkeyed", queries=queries)
+        case "OpenDP Sequential":
+            oneway = Fixed(oneway="unkeyed", queries=[Count((each,)) for each in ("leaf", "price", "size", "percent")])
+            pairs = AIM(oneway="unkeyed", queries=[Count(prices), Count(sizes), Count(percents)])
+            return Sequential(oneway="unkeyed", algorithms=[oneway, pairs])
+    raise ValueError(name)
 
 
 def make_options(table: Sequence[Row], epsilon: float | None, arguments: argparse.Namespace) -> FitOptions:
@@ -156,8 +304,9 @@ def write_catalog(folder: Path, rows: Sequence[Row]) -> Path:
     return fit_table.write_folder(folder, products, own)
 
 
-def generate(found: Fit, num_rows: int) -> pd.DataFrame:
-    """Generate rows of a fitted spec, without images."""
+def fit_and_generate(folder: Path, options: FitOptions, num_rows: int) -> pd.DataFrame:
+    """Fit a folder and generate rows of the spec, without images."""
+    found = fit(folder, options)
     spec: CatalogSpec = from_document(parse_document(to_yaml(found), "twin", is_json=False), "catalog", "twin")
     return frame(sample_rows(spec, 0, np.arange(num_rows)).to_pylist())
 

@@ -27,7 +27,7 @@ from typing import Any
 import pyarrow as pa
 
 from evaluation.models.openai_server import content_text, read_completion
-from evaluation.rows import Rows
+from evaluation.rows import Rows, new_prediction
 from generator.ingest import ImportOptions
 from generator.ingest.columns import CATEGORY_NAMES, NAMES, PRICE_NAMES, fold_name
 from generator.ingest.tables import READERS, StoredImage
@@ -301,19 +301,10 @@ def _are_copies(products: Mapping[str, Product], given: Mapping[str, GivenAnswer
 
 
 def _predict(product: Product, protocol: str, control: str, given: GivenAnswer | None) -> Prediction:
-    own = product.product_code if control == "none" else None
-    return Prediction(
-        product_code=product.product_code,
-        family=product.family,
-        split=product.split,
-        source=product.source,
-        inferable=product.inferable,
-        protocol=protocol,
-        control=control,
-        answer=(given.text or "").strip() if given else "",
-        truncated=given.truncated if given else False,
-        **({"shown": own} | dict(given.more) if given else {"shown": own}),
-    )
+    if given is None:
+        return new_prediction(product, protocol, control, "")
+    answer = (given.text or "").strip()
+    return new_prediction(product, protocol, control, answer, **({"truncated": given.truncated} | dict(given.more)))
 
 
 def _match_notes(

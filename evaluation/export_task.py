@@ -34,12 +34,12 @@ from evaluation.protocols.protocols import (
     read_dataset_stats,
 )
 from evaluation.report.evidence import scored_fields
-from evaluation.rows import Rows, decode_image, read_rows
+from evaluation.rows import Rows, decode_image, new_prediction, read_rows
 from evaluation.run_dir import data_sha256, write_text
 from schemas.answer import bare_question, render
 from schemas.documents import Sha256, from_dict, read_document
 from schemas.errors import ToileError, suggest
-from schemas.evaluation import EvaluationSpec, Prediction
+from schemas.evaluation import EvaluationSpec
 from schemas.images import encode_portable
 from schemas.manifest import require_images, versions
 from schemas.product import Product
@@ -100,18 +100,7 @@ class TaskScorer:
         if product is None:
             raise ToileError(f"product {product_code}", "is not in this task", "score answers of the task's own rows")
         return self._scorer.score(
-            Prediction(
-                product_code=product_code,
-                family=product.family,
-                split=product.split,
-                source=product.source,
-                inferable=product.inferable,
-                protocol=self.truth.spec.protocol,
-                control="none",
-                shown=product_code,
-                answer=answer.strip(),
-                truncated=truncated,
-            )
+            new_prediction(product, self.truth.spec.protocol, "none", answer.strip(), truncated=truncated)
         )
 
     def score(self, product_code: str, answer: str, *, truncated: bool = False) -> dict[str, float]:

@@ -9,11 +9,12 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
+from schemas.evaluation import EvaluationSpec, Prediction
 from schemas.images import BadImageError, decode_rgb, strip_metadata, upright_size
 from schemas.product import Product, open_shard, read, shard_files
 from schemas.result import Skipped
@@ -24,6 +25,25 @@ ENCODED_FILE = "stored"
 """Key of `Image.info`: the image file that was decoded, without metadata, for a model that reads files itself."""
 NO_IMAGE = "no picture"
 """Reason in `missing_part` and in the skipped rows of a result."""
+
+
+def new_prediction(product: Product, protocol: str, control: str, answer: str, **more: Any) -> Prediction:
+    """Return the prediction of a row: what scoring needs of the row, the answer, and further fields of `Prediction`.
+
+    `shown` is the product's own code for control `none`, and `truncated` False, unless they are given.
+    """
+    given: dict[str, Any] = {"shown": product.product_code if control == "none" else None, "truncated": False} | more
+    return Prediction(
+        product_code=product.product_code,
+        family=product.family,
+        split=product.split,
+        source=product.source,
+        inferable=product.inferable,
+        protocol=protocol,
+        control=control,
+        answer=answer,
+        **given,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

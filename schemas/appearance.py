@@ -21,7 +21,7 @@ MATERIALS = (
     *("gabardine", "twill", "cotton", "linen", "jersey", "denim", "canvas", "corduroy", "velvet", "nylon"),
     *("wool", "cashmere", "boucle", "shearling", "knit", "rib-knit", "cable-knit", "silk", "satin"),
     *("leather", "grained-leather", "patent-leather", "exotic-leather", "suede"),
-    *("acetate", "glass", "metal", "ceramic", "stoneware"),
+    *("acetate", "glass", "metal", "ceramic", "stoneware", "straw"),
 )
 PATTERNS = (
     *("plain", "check", "tartan", "gingham", "windowpane", "houndstooth", "herringbone", "stripes", "pinstripe"),

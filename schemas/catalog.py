@@ -337,6 +337,9 @@ class CatalogSpec:
     """Digits of a product code."""
     colourways: Colourways = Colourways()
     """How many products share one design."""
+    distinct_titles: Annotated[float, Ge(0), Le(1)] = 0.0
+    """Share of the designs that sample the words of their title again where a design shortly before them has it, as in
+    shops whose products all have names of their own. What the image shows stays."""
     navigation: Navigation = Navigation()
     """Rows whose leaf category is a label of the site."""
     prices: Prices = Prices()

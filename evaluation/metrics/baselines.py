@@ -25,10 +25,10 @@ from annotated_types import Ge
 from PIL import Image
 
 from evaluation.metrics.scoring import Outcome, category_key, score_answers
-from evaluation.rows import read_encoded_images, train_rows
+from evaluation.rows import new_prediction, read_encoded_images, train_rows
 from evaluation.stats.intervals import Values, factorize
 from schemas.answer import render
-from schemas.evaluation import EvaluationSpec, Prediction
+from schemas.evaluation import EvaluationSpec
 from schemas.images import BadImageError, decode_rgb
 from schemas.product import Product, from_batch, open_shard, shard_files
 from schemas.util.files import text_sha256
@@ -160,7 +160,10 @@ def score_baseline(
 ) -> list[Outcome]:
     """Score the baseline's answers to these rows like a model's under control none."""
     return score_answers(
-        products, [_make_prediction(baseline, product, spec) for product in products], spec, categories
+        products,
+        [new_prediction(product, spec.protocol, "none", baseline.answer(product), shown=None) for product in products],
+        spec,
+        categories,
     )
 
 
@@ -176,21 +179,6 @@ def _sample_from_prior(frequencies: TrainingFrequencies, seed: int) -> Callable[
         return render(frequencies.commonest_title, name, frequencies.median_price)
 
     return sample
-
-
-def _make_prediction(baseline: Baseline, product: Product, spec: EvaluationSpec) -> Prediction:
-    return Prediction(
-        product_code=product.product_code,
-        family=product.family,
-        split=product.split,
-        source=product.source,
-        inferable=product.inferable,
-        protocol=spec.protocol,
-        control="none",
-        shown=None,
-        answer=baseline.answer(product),
-        truncated=False,
-    )
 
 
 def _most_common(counts: Counter[str]) -> str:

@@ -31,7 +31,7 @@ from evaluation.protocols.protocols import (
     needs_dataset_stats,
     read_dataset_stats,
 )
-from evaluation.rows import Rows, decode_image
+from evaluation.rows import Rows, decode_image, new_prediction
 from evaluation.run_dir import Key, merge_rank_files, rank_file, rank_files
 from finetune.distributed import Ranks
 from schemas.evaluation import EvaluationSpec, Prediction, append_predictions, read_predictions
@@ -257,16 +257,12 @@ def _batch_predictions(
 
 def _make_prediction(product: Product, protocol: str, control: str, image: _ShownImage, reply: Reply) -> Prediction:
     assert product.full_price is not None, product.product_code
-    return Prediction(
-        product_code=product.product_code,
-        family=product.family,
-        split=product.split,
-        source=product.source,
-        inferable=product.inferable,
-        protocol=protocol,
-        control=control,
+    return new_prediction(
+        product,
+        protocol,
+        control,
+        reply.text,
         shown=image.code,
-        answer=reply.text,
         truncated=reply.truncated,
         prefix=reply.prefix,
         ranking=reply.ranking.categories if reply.ranking else None,

@@ -541,12 +541,12 @@ def wrong_prices(reference: EncodedRows, sample: EncodedRows) -> float | None:
 
 
 _RARE_WORDS = (
-    "A fit leaves out title words of fewer than k families, so that titles recur and are shorter: fit with a lower "
+    "A fit leaves out title words of fewer than k families, or invents others for them: fit with a lower "
     "--min-support, or add templates to `titles` in the spec"
 )
 _INDEPENDENT = (
-    "A fit takes title and price of a kind as independent, apart from its material and pattern: split the `kinds` of "
-    "the spec whose titles tell prices apart"
+    "A fit takes title and price of a kind as independent, apart from its material, pattern and frequent words: split "
+    "the `kinds` of the spec whose titles tell prices apart"
 )
 FIGURES: Mapping[str, Figure] = {
     "price_distance": Figure("Largest gap between the distribution functions of log prices", price_distance),

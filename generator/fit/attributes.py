@@ -10,7 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -32,6 +32,13 @@ _MOST_DECIMALS = 4
 _LEAST_CODE = 10_000
 _GENERAL_TYPES = 3
 """A title word of so many types belongs to none."""
+_TEXTILES = frozenset(
+    (
+        *("cotton", "linen", "twill", "gabardine", "jersey", "corduroy", "velvet", "nylon", "wool", "cashmere"),
+        *("boucle", "rib-knit", "cable-knit", "knit", "silk", "satin"),
+    )
+)
+"""Materials of which any garment may be made that is made of one of them."""
 MISSING = "N.A."
 """The value of a kept column's attribute where a cell is empty."""
 
@@ -115,6 +122,15 @@ def make_word_slot(
     )
 
 
+def make_stand_in_slot(name: str) -> Slot:
+    """Return an attribute of title words that stand for rare ones: no record has any."""
+    return Slot(
+        name=name,
+        values_of=lambda _: [],
+        describe=lambda word: {} if word == word[:1].upper() + word[1:] else {"title": word},
+    )
+
+
 def make_counters(slot: Slot, min_support: int) -> tuple[ValueCounter, ValueCounter]:
     """Return the counters of the values of a slot: those that are not general, and those that are."""
 
@@ -133,10 +149,18 @@ def weigh_slot(
     """Weigh an attribute's values for one kind.
 
     What few families have follows the proportions of the same type anywhere, or of all records (`shop`); weights that
-    are not whole numbers are those.
+    are not whole numbers are those. A kind whose type has no material of k families has those of its leaf.
     """
     counter, general = counters
     weights = counter.weigh(kind.members, shop if slot.upper == "shop" else kind.levels[2])
+    if slot.name == "material" and not weights:
+        usual = set(RECORDS[kind.silhouette].materials)
+        usual |= _TEXTILES if usual & _TEXTILES else set()
+        weights = {
+            name: weight
+            for name, weight in counter.weigh(kind.members, kind.leaf).items()
+            if not name or rendered_word("material", name) in usual
+        }
     if not weights and slot.upper == "type or shop":
         weights = counter.weigh(kind.members, shop)
     if slot.general:
@@ -216,6 +240,24 @@ def keep_column(name: str, members: Sequence[Family], taken: Iterable[str], min_
         raise ToileError(f"--keep {name}", problem, "leave it out, or lower --min-support")
     rare = [member for member in members if values.get(id(member)) not in common]
     return KeptColumn(column=column, slot=slot, extra=extra, num_rare_rows=count_rows(rare))
+
+
+def replace_listed_values(family: Family, listed: Mapping[str, Sequence[str | float]]) -> Family:
+    """Return a record whose kept values are spelled as in the public lists: without regard to case and blanks.
+
+    Numbers and their text are one value. What a record has changes with it alone.
+    """
+    kept = dict(family.kept)
+    for name, values in listed.items():
+        if kept.get(name) is not None:
+            known = {_fold_value(value): value for value in reversed(values)}
+            kept[name] = known.get(_fold_value(kept[name]), kept[name])
+    return replace(family, kept=kept) if listed else family
+
+
+def _fold_value(value: str | float | None) -> str | float | None:
+    number = _to_number(value)
+    return number if number is not None else " ".join(str(value).casefold().split())
 
 
 def _list_materials(member: Family) -> list[tuple[str, float]]:

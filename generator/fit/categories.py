@@ -10,7 +10,7 @@ is counted under the next best one, so that no share of the spec has fewer than 
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -110,6 +110,11 @@ def select_leaves(families: Sequence[Family], options: FitOptions) -> tuple[list
             "leave them out of the table",
         ),
         Remark(
+            f"are of leaf categories without any type of {options.min_support} designs: their types are toile's guess",
+            count_rows(member for member in kept if member.path in guessed),
+            "--min-support, or edit `kinds`",
+        ),
+        Remark(
             "name no type that toile knows: they share the types of their leaf",
             count_rows(member for member in kept if member.kind is None and not member.undrawn),
             "edit `kinds`",
@@ -174,6 +179,16 @@ def round_borrowed(weight: float) -> float:
     """Round a weight that other records decide; it is never a whole number, which would say that it was counted."""
     rounded = round(weight, 2) if weight >= 1 else float(f"{weight:.3g}")
     return round(rounded + 0.01, 2) if rounded % 1 == 0 else rounded
+
+
+def limit_growth(weight: float, num_families: int, pooled: float, min_support: int) -> float:
+    """Limit the weight of k families and a few more, so that it grows from that of a wider group, `pooled`.
+
+    Fewer than k families have the weight `pooled`: one family more changes a weight by at most k / (k - 1).
+    """
+    if min_support == 1 or pooled <= 0:
+        return weight
+    return min(weight, pooled * (min_support / (min_support - 1)) ** min(num_families - min_support + 1, 100))
 
 
 class ValueCounter:
@@ -328,13 +343,24 @@ def _groups(numbers: Iterable[int], key: Callable[[int], Value]) -> dict[Value, 
     return dict(found)
 
 
+def count_kinds(members: Iterable[Family], kinds: Container[str], min_support: int) -> dict[str, float]:
+    """Count the records of each of these kinds that at least k families have."""
+    groups = group_by(members, lambda member: member.kind)
+    return {
+        kind: float(len(each))
+        for kind, each in groups.items()
+        if kind is not None and kind in kinds and count_families(each) >= min_support
+    }
+
+
 def _assign_kinds(
     members: Sequence[Family], min_support: int
 ) -> tuple[list[Family], dict[tuple[CategoryPath, str], float], set[CategoryPath]]:
     """Give every record a kind, in proportions that at least k families support.
 
     Rare kinds of a leaf that k families have in leaves of the same name share their records in the proportions there;
-    where less than k families of the leaf have them, also their part of the leaf is that of leaves of the same name.
+    where less than k families of the leaf have them, also their part of the leaf is that of leaves of the same name. A
+    leaf without any such kind has the proportions, among its own kinds, of its parent, its first category or the shop.
     Other records are counted as the leaf's kind of the same group that is nearest in price. Returns the records in
     their order, the weight of each kind in its leaf, and the leaves whose kinds are a guess.
     """
@@ -345,21 +371,33 @@ def _assign_kinds(
     for path, numbers in _groups(range(len(members)), lambda i: members[i].path or ("", "", "")).items():
         named = _groups((i for i in numbers if members[i].kind), lambda i: members[i].kind or "")
         own = {k: each for k, each in named.items() if count_families(members[i] for i in each) >= min_support}
-        elsewhere = {
-            kind: float(len(each))
-            for kind, each in group_by(by_name[path[2]], lambda member: member.kind).items()
-            if kind is not None and kind in named and kind not in own and count_families(each) >= min_support
-        }
-        here: Counter[str] = Counter({kind: len(each) for kind, each in own.items()})
+        elsewhere = count_kinds(by_name[path[2]], named.keys() - own.keys(), min_support)
+        if not own and not elsewhere:  # its rare kinds have the proportions of the parent, the first category, the shop
+            wider = (
+                count_kinds(
+                    [m for m in members if (m.path or ("", "", ""))[:depth] == path[:depth]], named, min_support
+                )
+                for depth in (2, 1, 0)
+            )
+            elsewhere = next((each for each in wider if each), {})
+        here: Counter[str] = Counter()
+        for kind, each in own.items():  # of k families and a few more their part grows from that of the leaf's name
+            pooled = len(numbers) * sum(m.kind == kind for m in by_name[path[2]]) / len(by_name[path[2]])
+            here[kind] = limit_growth(len(each), count_families(members[i] for i in each), pooled, min_support)  # type: ignore[assignment]
+        counted = dict(here)
         found |= {i: kind for kind, each in own.items() for i in each}
         rare = sorted((i for i in numbers if i not in found and members[i].kind), key=lambda i: _price_key(members[i]))
         if elsewhere and rare:
             found |= assign_shares({i: members[i].kind or "" for i in rare}, elsewhere)
             weight = float(len(rare))
-            if own and count_families(members[i] for i in rare) < min_support:  # then their number is not counted
-                pooled = sum(elsewhere.values()) / len(by_name[path[2]])
-                weight = min(len(numbers) * pooled, float(min_support - 1))
-                here = Counter({kind: len(each) * (1 - weight / len(numbers)) for kind, each in own.items()})
+            num_families = count_families(members[i] for i in rare)
+            pooled = min(len(numbers) * sum(elsewhere.values()) / len(by_name[path[2]]), max(min_support - 1.0, 0.5))
+            if own and num_families < min_support:  # then their number is not counted
+                weight = pooled
+            elif own:
+                weight = limit_growth(weight, num_families, pooled, min_support)
+            if own and weight != len(rare):
+                here = Counter({kind: part * (1 - weight / len(numbers)) for kind, part in counted.items()})
             for kind, size in elsewhere.items():
                 here[kind] += weight * size / sum(elsewhere.values())  # type: ignore[assignment]
         rest = sorted((i for i in numbers if i not in found), key=lambda i: _price_key(members[i]))

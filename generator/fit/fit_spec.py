@@ -11,6 +11,7 @@ else looks at them; what follows is the same. docs/privacy.md explains the guara
 import dataclasses
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,8 +30,10 @@ from generator.fit.attributes import (
     keep_column,
     make_counters,
     make_slots,
+    make_stand_in_slot,
     make_word_slot,
     rendered_word,
+    replace_listed_values,
     usual_material,
     weigh_slot,
 )
@@ -43,12 +46,16 @@ from generator.fit.prices import (
     find_price_bounds,
     fit_discounts,
     fit_kind_price,
+    fit_usual_spread,
+    fit_word_factors,
     infer_price_bands,
+    prefer_type_prices,
     usual_rate,
 )
-from generator.fit.private import Synthesis, load_opendp, synthesize
+from generator.fit.private import WIDE_RANGE, Synthesis, load_opendp, synthesize
 from generator.fit.title_templates import (
     SLOTS,
+    STAND_INS,
     WORD_SLOTS,
     Titles,
     drop_slots,
@@ -75,6 +82,7 @@ __all__ = ["Fit", "FitOptions", "fit", "to_yaml", "write_spec"]
 _HEADINGS = {
     "shop": "An invented shop: no name of the real one is here.",
     "colourways": "How many products share a design.",
+    "distinct_titles": "Share of designs that avoid the title of another one.",
     "navigation": "Products under a label of the site instead of their category.",
     "prices": "The endings of full prices, and the discounts: percent -> weight.",
     "extra": "The columns that were kept.",
@@ -83,8 +91,14 @@ _HEADINGS = {
     "provenance": "Where this spec comes from. Keep it with the spec.",
 }
 _CHECKED_ROWS = 2000
+_MANY_VALUES = 10
+"""So many values without any key of their own are written on few lines."""
 _SYNTHETIC_SUPPORT = 5
 """Of thousands of synthetic families, so many are enough: what is rare is protected by the noise."""
+_SAID_BY_GROUP = ("materials", "patterns", "colours", "discounts")
+"""Tables of a private fit of which the command says where they are counted by groups of categories."""
+_GUESS = "no word says what it sells: choose its silhouettes"
+_MOST_NAMED = 5
 _WORTH_SAYING = 0.005
 """Rules that touch a smaller share of the rows are not mentioned."""
 _PRICE_TOLERANCE = 0.1
@@ -121,17 +135,61 @@ def fit(
 def _fit_private(
     folder: Path, options: FitOptions, currency: str, country: str | None, progress: Callable[[str], None]
 ) -> Fit:
-    """Replace the families by private synthetic ones, and fit these like real ones. Notes and messages are private."""
+    """Replace the families by private synthetic ones, and fit these like real ones. Notes and messages are private.
+
+    So are errors after the release: they follow from the synthetic families, and say that the budget is spent.
+    """
     load_opendp()
     progress("reading the train split")
     families, _ = read_families(folder, currency, images=options.images, keep=options.keep, unit=options.unit)
+    families = [replace_listed_values(family, options.keep_values) for family in families]
     made = synthesize(families, options, progress=progress)
     progress("fitting the synthetic families")
     provenance = _private_provenance(made, options)
     lenient = dataclasses.replace(options, min_support=_SYNTHETIC_SUPPORT)
-    found = build_fit(made.families, provenance, lenient, currency, country)
+    try:
+        found = build_fit(made.families, provenance, lenient, currency, country)
+    except ToileError as error:
+        problem = f"{error.problem}; the privacy budget is spent all the same"
+        raise ToileError(error.where, problem, error.hint) from error
     notes = {place: _drop_counts(note) for place, note in found.notes.items()}
-    return dataclasses.replace(found, notes=notes, messages=(provenance.statement, *made.messages))
+    messages = [*made.messages, *_say_guesses(found, made, options)]
+    return dataclasses.replace(found, notes=notes, messages=(provenance.statement, *messages))
+
+
+def _say_guesses(found: Fit, made: Synthesis, options: FitOptions) -> list[str]:
+    """Say what the spec does not know of each category, from what was released and from public facts only."""
+    messages = []
+    guessed = [c for n, c in enumerate(found.document["categories"]) if _GUESS in found.notes.get(f"category {n}", "")]
+    share = sum(category["share"] for category in guessed)
+    if share >= _WORTH_SAYING:
+        messages.append(
+            f"warning: {share:.0%} of the designs are in categories whose names do not say what they sell; the noise "
+            "hides the types of products there, so they are toile's guess: edit `kinds`"
+        )
+    num_categories = len(found.document["categories"])
+    for row in made.ledger:
+        groups = re.match(r"(\d+) groups of categories", row.bins)
+        if groups and int(groups[1]) < num_categories and row.statistic in _SAID_BY_GROUP:
+            messages.append(
+                f"{row.statistic} are those of {_number(int(groups[1]), 'group')} of categories, not of each category"
+            )
+    for name, values in options.keep_values.items():
+        shares = Counter(family.kept.get(name) for family in made.families)
+        epsilon = next((row.epsilon for row in made.ledger if row.statistic == f"column {name}"), math.inf)
+        least = max(2 / epsilon, 1.0) * len(made.families) / made.num_families
+        rare = [str(value) for value in values if shares[value] < least]
+        if rare:
+            listed = ", ".join(rare[:_MOST_NAMED]) + (", ..." if len(rare) > _MOST_NAMED else "")
+            messages.append(f"warning: by noisy counts hardly any design has these values of {name}: {listed}")
+        others = 1 - sum(shares[value] for value in values) / len(made.families)
+        if others >= 0.5:
+            messages.append(f"warning: by noisy counts {others:.0%} of the designs have no value of the list of {name}")
+    return messages
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _private_provenance(made: Synthesis, options: FitOptions) -> Provenance:
@@ -176,11 +234,16 @@ def build_fit(
     if market is None:
         market = guess_market(currency, (name for leaf in leaves for name in leaf.path))
     num_priced = count_rows(member for member in members if member.full_price)
-    titles = infer_titles(kinds, options.min_support, names)
+    titles = infer_titles(kinds, options.min_support, names, market)
     remarks += [
         Remark(
             "have a title that too few designs share: it takes those of the same type elsewhere",
             titles.num_elsewhere,
+            "--min-support",
+        ),
+        Remark(
+            "have a title word that too few designs have: an invented one is there",
+            titles.num_replaced,
             "--min-support",
         ),
         Remark("take toile's own words for their title", titles.num_own, "--min-support"),
@@ -189,6 +252,7 @@ def build_fit(
     slots = [
         *make_slots(members, market),
         *(make_word_slot(name, members, titles.words[name], titles.spelled) for name in WORD_SLOTS),
+        *(make_stand_in_slot(name) for name in STAND_INS),
     ]
     kept: list[KeptColumn] = []
     for name in options.keep:
@@ -202,6 +266,16 @@ def build_fit(
         )
     builder = _Builder(options, slots, kept, titles, market, kinds, usual_rate(currency))
     categories, notes = builder.build_categories(leaves)
+    for source, whose in (
+        ("its leaf", "those of other types of its leaf, times the ratio of toile's usual prices"),
+        ("the shop", "toile's usual ones, at the level and with the spread of the shop's prices"),
+    ):
+        rows = builder.rows_by_source[source]
+        remarks.append(
+            Remark(
+                f"are of a type that too few designs with a price have: its prices are {whose}", rows, "--min-support"
+            )
+        )
     document: Document = {
         "name": options.name,
         "description": f"Fitted by toile fit. {provenance.statement}",
@@ -217,6 +291,9 @@ def build_fit(
     }
     if kept:
         document["extra"] = {each.column: each.extra for each in kept}
+    if titles.templates:
+        document["distinct_titles"] = 0.0
+        document["distinct_titles"] = _fit_distinct_titles(Fit(document=document, notes=notes, messages=()), families)
     found = Fit(document=document, notes=notes, messages=())
     messages = [provenance.statement, *_say(remarks, count_rows(families)), *_compare_prices(found, members)]
     messages += [
@@ -274,7 +351,16 @@ class _Builder:
         self.colourways = _fit_colourways(members, self.longest)
         self.discounts = fit_discounts([members], self.percents)
         self.bounds = find_price_bounds(members, options.min_support)
+        if options.epsilon is not None:  # prices outside are noise, and no spec has higher ones than the widest range
+            low, high = map(math.log, options.price_range or WIDE_RANGE)
+            self.bounds = max(self.bounds[0], low), min(self.bounds[1], high)
+        self.word_factors = fit_word_factors(kinds, titles.words, options.min_support)
+        for name in {slot for slot, _ in self.word_factors}:
+            self.slots[name] = dataclasses.replace(self.slots[name], document={"hidden": True})
         self.scales = compare_with_usual(kinds, options.min_support)
+        self.spread = fit_usual_spread(kinds, options.min_support)
+        self.prefer_type = prefer_type_prices(kinds, options.min_support)
+        self.rows_by_source: Counter[str] = Counter()
         self.used: dict[str, Counter[str]] = {name: Counter() for name in self.slots}
 
     def build_categories(self, leaves: Sequence[FittedLeaf]) -> tuple[list[Document], dict[str, str]]:
@@ -292,7 +378,7 @@ class _Builder:
                 notes[f"kind {place} {inner}"] = f"{kind.weight:.3g} designs"
                 notes |= {f"titles {place} {inner}": remark} if remark else {}
                 number += 1
-            guess = "no word says what it sells: choose its silhouettes" if leaf.is_guess else ""
+            guess = _GUESS if leaf.is_guess else ""
             notes[f"category {place}"] = "; ".join(t for t in (f"{leaf.weight:.3g} designs", guess) if t)
             is_enough = count_families(leaf.members) >= self.options.min_support
             sizes = _fit_colourways(leaf.members, self.longest) if is_enough else self.colourways
@@ -311,7 +397,8 @@ class _Builder:
         for name, slot in self.slots.items():
             if self.used[name]:
                 counts = count_values(self.members, slot)
-                values = sorted(self.used[name], key=lambda value: (-counts[value], value))
+                known = {value: place for place, value in enumerate(self.titles.stand_ins.get(name, ()))}
+                values = sorted(self.used[name], key=lambda value: (-counts[value], known.get(value, 0), value))
                 found[name] = {**slot.document, "values": {value: slot.describe(value) for value in values}}
                 notes |= {f"{name} {value}": f"{counts[value]} designs" for value in values if counts[value]}
         return found
@@ -326,10 +413,11 @@ class _Builder:
                 own = {value: weight for value, weight in weights[slot].items() if rendered_word(slot, value) == fixed}
                 weights[slot] = own or {f"unnamed {fixed}": 1.0}
         weights["colour"] = weights["colour"] or dict.fromkeys(PALETTE, 1.0)
+        weights |= {name: dict.fromkeys(self.titles.stand_ins.get(name, ()), 1.0) for name in STAND_INS}
         titles = self._build_titles(number, kind, weights)
         remark = "" if number in self.titles.templates else "toile's own words"
         named = {part[1:-1] for template in titles for part in template.split() if part.startswith("{")}
-        for name in WORD_SLOTS:
+        for name in (*WORD_SLOTS, *STAND_INS):
             if name not in named:
                 del weights[name]
         usual = usual_material(kind.silhouette)
@@ -341,7 +429,17 @@ class _Builder:
             }
             for slot in ("material", "pattern")
         }
-        price = fit_kind_price(kind, words, self.bounds, self.scales, self.options.min_support)
+        price = fit_kind_price(
+            kind,
+            words | dict(self.titles.words),
+            self.word_factors,
+            self.bounds,
+            self.scales,
+            self.spread,
+            self.options.min_support,
+            prefer_type=self.prefer_type,
+        )
+        self.rows_by_source[price.source] += count_rows(kind.members)
         for name, own in weights.items():
             self.used[name].update(own.keys())
         levels = (kind.members, kind.leaf, *kind.levels[1:], self.members)
@@ -349,7 +447,7 @@ class _Builder:
             "price": self._describe_price(price, weights),
             "discounts": fit_discounts(levels, self.percents),
             "titles": titles,
-            "attributes": {name: own for name, own in weights.items() if own},
+            "attributes": {name: None if name in STAND_INS else own for name, own in weights.items() if own},
         }
         if document["discounts"] == self.discounts:
             del document["discounts"]
@@ -362,8 +460,11 @@ class _Builder:
             low, high = self.options.price_range or (0.0, math.inf)
             document["median"] = round(min(max(document["median"] * rate, low), high), 2)
         factors: Document = {}
-        for slot in ("material", "pattern"):
-            own = {v: price.factors.get((slot, rendered_word(slot, v)), 1.0) for v in weights[slot]}
+        for slot in ("material", "pattern", *WORD_SLOTS):
+            own = {
+                v: price.factors.get((slot, v if slot in WORD_SLOTS else rendered_word(slot, v)), 1.0)
+                for v in weights.get(slot, ())
+            }
             if len(set(own.values())) > 1:
                 factors[slot] = {value: factor for value, factor in own.items() if factor != 1.0}
         return document | ({"factors": factors} if factors else {})
@@ -371,13 +472,17 @@ class _Builder:
     def _title_words(self, weights: Mapping[str, Mapping[str, float]]) -> dict[str, list[str]]:
         """Return the title words of the values of each slot, the most frequent first."""
         return {
-            slot: [title_word(value, Value(**self.slots[slot].describe(value))) for value in own]
+            slot: [title_word(value, Value(**self.slots[slot].describe(value))) for value in own][
+                : 1
+                if slot in STAND_INS
+                else None  # no reader of titles knows any of these words
+            ]
             for slot, own in weights.items()
         }
 
     def _build_titles(self, number: int, kind: FittedKind, weights: dict[str, dict[str, float]]) -> dict[str, float]:
         """Return the templates of a kind. Slot words with which a title would name another silhouette are removed."""
-        templates = self.titles.templates.get(number, {})
+        templates = self._replace_empty_slots(self.titles.templates.get(number, {}), weights)
         for text in templates:
             self._drop_unfit_words(text, kind, weights)
         found: Counter[str] = Counter()
@@ -389,9 +494,23 @@ class _Builder:
             return {own_template(kind.silhouette, weights, self.market): 1.0}
         return {text: round(float(count), 2) for text, count in found.items()}
 
+    def _replace_empty_slots(
+        self, templates: Mapping[str, float], weights: Mapping[str, Mapping[str, float]]
+    ) -> dict[str, float]:
+        """Put invented words in the place of words of which no value has enough families for this kind."""
+        found: Counter[str] = Counter()
+        for text, count in templates.items():
+            parts = text.split()
+            for slot in WORD_SLOTS:
+                free = next((f"{{{n}}}" for n in STAND_INS if weights[n] and f"{{{n}}}" not in parts), "")
+                if not weights[slot] and free:
+                    parts = [free if part == f"{{{slot}}}" else part for part in parts]
+            found[" ".join(parts)] += count  # type: ignore[assignment]
+        return dict(found)
+
     def _drop_unfit_words(self, text: str, kind: FittedKind, weights: dict[str, dict[str, float]]) -> None:
         """Remove words of a template's slots with which it would name another silhouette, or a material twice."""
-        template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS) if not weights[slot]])
+        template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS, *STAND_INS) if not weights[slot]])
         for slot in WORD_SLOTS:
             for value in list(weights[slot]) if f"{{{slot}}}" in template.split() else ():
                 own = self._title_words({slot: {value: 1.0}})[slot]
@@ -402,9 +521,9 @@ class _Builder:
 
     def _fit_template(self, text: str, kind: FittedKind, weights: Mapping[str, Mapping[str, float]]) -> str | None:
         """Return a template without slots that have no words and words that are not true; None if it names no kind."""
-        template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS) if not weights[slot]])
+        template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS, *STAND_INS) if not weights[slot]])
         words = self._title_words(weights)
-        for slot in SLOTS:
+        for slot in (*STAND_INS, *SLOTS):
             is_alone = has_preposition(template, slot) and "" in words[slot]
             if is_alone or not fits_kind(template, kind.silhouette, words):
                 shorter = drop_slots(template, [slot])
@@ -478,10 +597,7 @@ def _compare_prices(found: Fit, members: Sequence[Family]) -> list[str]:
     real = np.sort([round(m.full_price, 2) for m in members if m.full_price for _ in range(m.num_colourways)])
     if not len(real):
         return []
-    spec: CatalogSpec = from_document(
-        parse_document(to_yaml(found), "the fitted spec", is_json=False), "catalog", "fit"
-    )
-    made = np.sort(rows(spec, 0, np.arange(_CHECKED_ROWS)).column("full_price").to_numpy())
+    made = np.sort(rows(_to_spec(found), 0, np.arange(_CHECKED_ROWS)).column("full_price").to_numpy())
     points = np.unique(np.concatenate([real, made]))
     below = [np.searchsorted(each, points, side="right") / len(each) for each in (real, made)]
     distance = float(np.abs(below[0] - below[1]).max())
@@ -491,6 +607,24 @@ def _compare_prices(found: Fit, members: Sequence[Family]) -> list[str]:
         f"warning: generated prices differ from those of the rows (median {np.median(made):,.2f}, "
         f"not {np.median(real):,.2f}; largest distance of shares {distance:.2f}): look at `prices` and `quantiles`"
     ]
+
+
+def _fit_distinct_titles(found: Fit, families: Sequence[Family]) -> float:
+    """Fit the share of designs that avoid a repeated title, so that as many titles as in the shop occur once only."""
+    real = list({member.name or id(member): member.words for member in families}.values())
+    spec = _to_spec(found)
+    made = {row["family"]: row["title"] for row in rows(spec, 0, np.arange(2 * len(real))).to_pylist()}
+    shares = [_count_repeats(each) for each in (real, list(made.values())[: len(real)])]
+    return round(max(1 - shares[0] / shares[1], 0.0), 2) if shares[1] else 0.0
+
+
+def _count_repeats(titles: Sequence[Any]) -> float:
+    counts = Counter(titles)
+    return sum(count for count in counts.values() if count > 1) / max(len(titles), 1)
+
+
+def _to_spec(found: Fit) -> CatalogSpec:
+    return from_document(parse_document(to_yaml(found), "the fitted spec", is_json=False), "catalog", "fit")
 
 
 def _invent_shop(name: str, currency: str, country: str, members: Sequence[Family], min_support: int) -> Document:
@@ -602,6 +736,10 @@ def _yaml_attributes(attributes: Mapping[str, Any], notes: Mapping[str, str]) ->
     for name, attribute in attributes.items():
         yield _with_note(f"  {name}:", notes.get(name))
         yield from (f"    {key}: {_yaml_value(value)}" for key, value in attribute.items() if key != "values")
+        if len(attribute["values"]) >= _MANY_VALUES and not any(attribute["values"].values()):
+            listed = _wrap(", ".join(f"{_yaml_text(value)}: {{}}" for value in attribute["values"]))
+            yield from ("    values: {", *(f"      {line}" for line in listed), "    }")
+            continue
         yield "    values:"
         for value, facts in attribute["values"].items():
             yield _with_note(f"      {_yaml_text(value)}: {_yaml_value(facts)}", notes.get(f"{name} {value}"))

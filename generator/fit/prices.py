@@ -119,25 +119,103 @@ def compare_with_usual(kinds: Sequence[FittedKind], min_support: int) -> dict[tu
     return found
 
 
+def prefer_type_prices(kinds: Sequence[FittedKind], min_support: int) -> bool:
+    """Return whether products of a type elsewhere tell its price better than other types of its leaf do.
+
+    Both are tried on the kinds of the shop that k families support, and compared by their mean absolute error.
+    """
+    by_type, by_leaf = [], []
+    for kind in kinds:
+        own = [member for member in kind.members if member.full_price]
+        inside = {id(member) for member in own}
+        others = [
+            [member for member in records if member.full_price and id(member) not in inside]
+            for records in (kind.levels[2], kind.leaf)
+        ]
+        if all(count_families(each) >= min_support for each in (own, *others)):
+            price, elsewhere, leaf = (
+                sum(
+                    _scale_price(member, kind.silhouette) if scaled else math.log(member.full_price or 1.0)
+                    for member in each
+                )
+                / len(each)
+                for each, scaled in ((own, False), (others[0], False), (others[1], True))
+            )
+            by_type.append(abs(price - elsewhere))
+            by_leaf.append(abs(price - leaf))
+    return sum(by_type) < sum(by_leaf)
+
+
+def _scale_price(member: Family, silhouette: str) -> float:
+    """Return the log price of a product, times the ratio of toile's usual prices of the silhouette and of its own."""
+    usual = RECORDS[silhouette].usual_usd / RECORDS[member.kind or silhouette].usual_usd
+    return math.log((member.full_price or 1.0) * usual)
+
+
+def fit_word_factors(
+    kinds: Sequence[FittedKind], words_of: Mapping[str, Mapping[int, str]], min_support: int
+) -> dict[tuple[str, str], float]:
+    """Fit price factors of title words, such as the names of lines, over the whole shop.
+
+    `words_of` is slot -> id of a record -> its word. A price is compared with the mean of its kind; a word of at least
+    k families has a factor if the words explain more of these differences than chance (p < 0.01).
+    """
+    residuals: dict[int, float] = {}
+    priced: list[Family] = []
+    for kind in kinds:
+        members = [member for member in kind.members if member.full_price]
+        if count_families(members) >= min_support:
+            centre = sum(math.log(member.full_price or 1.0) for member in members) / len(members)
+            residuals |= {id(member): math.log(member.full_price or 1.0) - centre for member in members}
+            priced += members
+    found: dict[tuple[str, str], float] = {}
+    for slot, words in words_of.items():
+        own = [member for member in priced if id(member) in words]
+        left = np.array([residuals[id(member)] for member in own])
+        factors = _fit_factors(slot, [words[id(member)] for member in own], left, own, min_support)
+        for member in own:
+            residuals[id(member)] -= math.log(factors.get((slot, words[id(member)]), 1.0))
+        found |= factors
+    return found
+
+
+def fit_usual_spread(kinds: Sequence[FittedKind], min_support: int) -> float:
+    """Fit the usual standard deviation of the log price within a kind, to the kinds that k families support."""
+    squares, degrees = 0.0, 0
+    for kind in kinds:
+        logs = [math.log(member.full_price) for member in kind.members if member.full_price]
+        if len(logs) > 1 and count_families(m for m in kind.members if m.full_price) >= min_support:
+            centre = sum(logs) / len(logs)
+            squares += sum((log - centre) ** 2 for log in logs)
+            degrees += len(logs) - 1
+    return round(min(math.sqrt(squares / degrees), 3.0), 3) if degrees else _USUAL_SPREAD
+
+
 def fit_kind_price(
     kind: FittedKind,
     slots_of: Mapping[str, Mapping[int, str]],
+    shared: Mapping[tuple[str, str], float],
     bounds: tuple[float, float],
     scales: Mapping[tuple[str, ...], float],
+    spread: float,
     min_support: int,
+    *,
+    prefer_type: bool = False,
 ) -> KindPrice:
     """Fit the price of a kind to its own records, or to the next level with enough families that have a price.
 
-    `slots_of` is attribute -> id of a record -> the renderer's word, for the attributes that may set the price;
-    `bounds` are those of the shop's log prices. Where no level with products of the kind has enough families, toile's
-    usual price is scaled to the shop's prices by `scales`, those of `compare_with_usual`.
+    `slots_of` is attribute -> id of a record -> the renderer's word (or the title's), for the attributes that may set
+    the price; `shared` are factors that the whole shop has, those of `fit_word_factors`. `bounds` are those of the
+    shop's log prices. Where no level with products of the kind has enough families, toile's usual price is scaled to
+    the shop's prices by `scales`, those of `compare_with_usual`, with the `spread` of the log prices of a kind.
+    `prefer_type` is the answer of `prefer_type_prices`. Prices of other types of the leaf are scaled, too.
     """
+    leaf = [("its leaf", kind.leaf)]
+    anywhere = [("its type", kind.levels[2]), ("its type", kind.named)]
     sources = (
         ("own", kind.members),
         ("its type", kind.levels[1]),
-        ("its leaf", kind.leaf),
-        ("its type", kind.levels[2]),
-        ("its type", kind.named),
+        *((*anywhere, *leaf) if prefer_type else (*leaf, *anywhere)),
     )
     priced_by = ((source, [member for member in members if member.full_price]) for source, members in sources)
     found = next((each for each in priced_by if count_families(each[1]) >= min_support), None)
@@ -145,19 +223,22 @@ def fit_kind_price(
         usual = RECORDS[kind.silhouette].usual_usd
         scale = next((scales[kind.path[:depth]] for depth in _DEPTHS if kind.path[:depth] in scales), None)
         price = usual if scale is None else math.exp(np.clip(math.log(usual) + scale, *bounds))
-        document: Document = {"median": _round_price(price), "spread": _USUAL_SPREAD}
+        document: Document = {"median": _round_price(price), "spread": spread}
         return KindPrice(document=document, source="toile" if scale is None else "the shop")
     source, priced = found
-    log_price = np.array([math.log(member.full_price or 1.0) for member in priced])
+    is_scaled = source == "its leaf"
+    log_price = np.array(
+        [_scale_price(m, kind.silhouette) if is_scaled else math.log(m.full_price or 1.0) for m in priced]
+    )
     weights = np.array([float(member.num_colourways) for member in priced])
-    factors: dict[tuple[str, str], float] = {}
+    factors = dict(shared)
     if source == "own":
         for slot, words in slots_of.items():
             if slot in SHOWN[kind.silhouette]:
                 factors |= _fit_factors(slot, [words.get(id(m)) for m in priced], log_price, priced, min_support)
-        log_price = log_price - np.array(
-            [sum(math.log(factors.get((s, w.get(id(m), "")), 1.0)) for s, w in slots_of.items()) for m in priced]
-        )
+    log_price = log_price - np.array(
+        [sum(math.log(factors.get((s, w.get(id(m), "")), 1.0)) for s, w in slots_of.items()) for m in priced]
+    )
     return KindPrice(
         document=_describe(log_price, weights, priced, bounds, min_support), factors=factors, source=source
     )

@@ -69,7 +69,7 @@ NAMES_SHARE = 0.3
 """Share of epsilon that finds the names of leaves where they are not public; the tables share the rest."""
 KEPT_SHARE = 0.04
 """Share of epsilon of a column that is kept: a half for the names of its values, a half for its table."""
-WIDE_RANGE = (0.25, 2.0**24)
+WIDE_RANGE = (0.25, 1e7)
 """Lowest and highest price where no bounds are given."""
 PRICE_RATIO = math.sqrt(2)
 """Ratio of the bounds of a price cell."""
@@ -94,7 +94,8 @@ _RECURRING = 4
 """So many times as much where few names recur under many parents: then prices follow the names."""
 _LEAF_PART = 1 / 3
 """Part of the core's epsilon that counts the leaves themselves, where prices are counted by groups of leaves."""
-_USUAL_CELLS, _LEAST_SIGNAL = 4, 1.0
+_USUAL_CELLS, _SIZE_CELLS = 4, 5
+"""Cells that usually hold most families; sizes of families count as more, because their mean depends on rare ones."""
 _ITERATIONS = 500
 """Steps of mirror descent."""
 
@@ -341,18 +342,19 @@ def _kept_share(options: FitOptions) -> float:
     return min(KEPT_SHARE, MOST_KEPT / max(len(options.keep), 1))
 
 
-def shrink(noisy: Floats, base: Floats, scale: float) -> tuple[Floats, Floats]:
-    """Shrink each row of noisy counts towards its base (positive-part James-Stein); returns rows with the base's sums.
+def shrink(noisy_GC: Floats, base_GC: Floats, scale: float) -> tuple[Floats, float]:
+    """Shrink a noisy table towards a base (positive-part James-Stein); return rows with the base's sums.
 
-    `scale` is that of the Laplace noise. Also returns the weight of the counts in each row, 0 for nothing but noise.
+    `scale` is that of the Laplace noise. Also returns the weight of the counts, 0 for nothing but noise: it is one for
+    all rows, because the changes of all of them tell more surely than those of one how much is noise.
     """
-    change = noisy - base
-    noise = 2 * scale**2 * noisy.shape[-1]
-    weight = np.maximum(0.0, 1 - noise / np.maximum((change**2).sum(axis=-1), 1e-9))
-    most = base.sum(axis=-1) ** 2  # no true counts with this sum differ by more
-    weight = np.minimum(weight, most / (most + noise))
-    mixed = base + weight[..., None] * change
-    return np.array([project(row, total) for row, total in zip(mixed, base.sum(axis=-1), strict=True)]), weight
+    change_GC = noisy_GC - base_GC
+    noise = 2 * scale**2 * change_GC.size
+    weight = max(0.0, 1 - noise / max(float((change_GC**2).sum()), 1e-9))
+    most = float((base_GC.sum(axis=1) ** 2).sum())  # no true counts with these sums differ by more
+    weight = min(weight, most / (most + noise))
+    mixed_GC = base_GC + weight * change_GC
+    return np.array([project(row, total) for row, total in zip(mixed_GC, base_GC.sum(axis=1), strict=True)]), weight
 
 
 def project(values: Floats, total: float) -> Floats:
@@ -597,10 +599,10 @@ def _release_column(
     """
     total = float(core.num_L.sum())
     noise = math.sqrt(2) / (book.epsilon * share)
-    usual_cells = 2 if column.is_geometric else min(column.num_cells, _USUAL_CELLS)
+    usual_cells = _SIZE_CELLS if column.is_geometric else min(column.num_cells, _USUAL_CELLS)
     if column.is_partial:
         partitions = partitions[-1:]
-    fine = [p for p in partitions if total / ((int(p.max()) + 1) * usual_cells) >= noise * _LEAST_SIGNAL]
+    fine = [p for p in partitions if total / ((int(p.max()) + 1) * usual_cells) >= noise]
     group_L = (fine or [partitions[-1]])[0]
     num_groups = int(group_L.max()) + 1
     table = np.zeros((num_groups, column.num_cells), np.int64)
@@ -619,10 +621,10 @@ def _release_column(
         total = max(float(counts_C.sum()), 1.0)
     everyone_C, weight = shrink(counts_C[None], total * column.usual_shares[None], scale * math.sqrt(num_groups))
     if column.is_partial:
-        return np.tile(everyone_C, (len(group_L), 1)), bool(weight[0] > 0.05)
+        return np.tile(everyone_C, (len(group_L), 1)), weight > 0.05
     table_GC, _ = shrink(noisy_GC, num_G[:, None] * (everyone_C[0] / total), scale)
     table_LC = (table_GC / num_G[:, None])[group_L] * core.num_L[:, None]
-    return table_LC, bool(weight[0] > 0.05)
+    return table_LC, weight > 0.05
 
 
 def _fit_repeat(noisy_C: Floats, total: float, scale: float, usual: float, width: float) -> float:
@@ -732,7 +734,8 @@ def _decode(
 def _judge(core: Core, num_leaves: int, hidden: Sequence[str]) -> list[str]:
     """Say how much the noise hides, from released counts only."""
     total = float(core.num_L.sum())
-    found = [f"about {round(total):,} designs in {num_leaves} categories, by noisy counts"]
+    leaves = "one category" if num_leaves == 1 else f"{num_leaves} categories"
+    found = [f"about {round(total):,} designs in {leaves}, by noisy counts"]
     if total < 2 * core.noise:
         found.append("warning: so few designs cannot be told from noise; the privacy budget is spent all the same")
     if not core.knows_prices:

@@ -1,29 +1,40 @@
 """Infer title templates of each kind from real titles.
 
-Words that name a material, a pattern or a colour become slots; other words must be those of at least k families. What
-is left of a title is a template if k families of the kind share it. Else its words before the type word become the
-slots {lead} and {style}, whose values k families have each, then they are left out. A title of which no such form has k
-families gets the templates of the same type elsewhere in the shop, and at last toile's own words.
+Words that name a material, a pattern or a colour become slots. Words of fewer than k families do not enter the spec:
+every second of them becomes a slot {name} (the second one of a title {term}), for which invented names (toile's own
+words) stand, so that titles vary as in the shop; the others become slots of more frequent words. The result is a
+template if k families of the kind share it. Else its words before the type word become the slots {lead} and {style},
+whose values k families have each. A title of which no such form has k families gets the templates of the same type
+elsewhere in the shop, or the shapes of other titles with its type word; then words are left out, and at last it has
+toile's own words.
 
 The type word stays as it is: every title of a kind names the silhouette that is drawn (`find_kind`). A word is left out
 if it contains a digit, or if it belongs to the name of a brand. A private fit has no titles: its words are toile's own.
 """
 
+import math
+import unicodedata
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TypeVar
 
-from generator.fit.categories import FittedKind, count_rows, round_borrowed
-from generator.fit.families import PREPOSITIONS, Family, count_families, find_type, read_title_word
-from generator.fit.vocabulary import is_plain_word, read_type_word
+from generator.fit.categories import FittedKind, count_rows, group_by, limit_growth, round_borrowed
+from generator.fit.families import PREPOSITIONS, Family, count_families, find_fixed, find_type, read_title_word
+from generator.fit.vocabulary import invent_names, is_plain_word, list_terms, read_type_word
 from schemas.markets import MARKETS, silhouette_noun
 
 Word = TypeVar("Word", str, tuple[str, ...])
 SLOTS = ("colour", "pattern", "material")
 WORD_SLOTS = ("lead", "style")
 """Slots of the first and the last word before the type word."""
-_MAX_TEMPLATES = 16
+STAND_INS = ("name", "term")
+"""Slots of the first and the second word of a title that fewer than k families have."""
+_STAND_IN_SLOTS = tuple(f"{{{slot}}}" for slot in STAND_INS)
+_MIN_NAMES, _MAX_NAMES = 32, 512
+"""Fewest and most invented names of a spec."""
+_MAX_TEMPLATES = 24
 _MAX_TEMPLATE_WORDS = 9
 """Largest number of words of a template."""
 _SHORT = 2
@@ -36,6 +47,12 @@ _FUNCTION_WORDS = frozenset(
 )
 _BEFORE_SLOTS = frozenset({*PREPOSITIONS, "mit", "with", "avec", "con", "à", "a", "and", "und", "et", "e"})
 """Words that make no sense without the slot after them."""
+_LINKS = _BEFORE_SLOTS | _FUNCTION_WORDS
+
+_LAST_WHOLE = 2
+"""The number of the last form of a title that is not shorter than the title."""
+_NOUN, _RARE = "{noun}", "{rare}"
+"""In titles that are taken apart: the type words, and a rare word that becomes a slot of frequent words."""
 
 Items = tuple[str, ...]
 
@@ -50,10 +67,25 @@ class Titles:
     """lead or style -> id of a record -> its word, folded."""
     spelled: Mapping[str, str]
     """Folded word -> most frequent spelling."""
+    stand_ins: Mapping[str, tuple[str, ...]]
+    """name or term -> the words that stand for rare words, of all kinds."""
+    num_replaced: int
+    """Rows with a rare word for which another one stands."""
     num_elsewhere: int
     """Rows whose title has too few families in its kind and takes those of the same type elsewhere."""
     num_own: int
     """Rows whose title takes toile's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A title, split at its type word, with slots."""
+
+    before: Items
+    noun: Items
+    after: Items
+    rare: Items
+    """The words for which other ones stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,49 +95,118 @@ class _Forms:
     forms: tuple[Items, ...]
     words: Mapping[str, str]
     """lead or style -> the word, folded."""
+    rare: Items
+    """The words, as spelled, for which others stand in its template."""
+    shape: Items
+    """Its slots, with `_NOUN` in the place of its type words."""
+    noun: Items
 
 
-def infer_titles(kinds: Sequence[FittedKind], min_support: int, names: Iterable[str]) -> Titles:
-    """Infer the templates and words that at least `min_support` families use; `names` are those of brands and sites."""
+def infer_titles(kinds: Sequence[FittedKind], min_support: int, names: Iterable[str], market: str) -> Titles:
+    """Infer the templates and words that at least `min_support` families use; `names` are those of brands and sites.
+
+    Of the public words of `market` are the terms, and the type words where a title has one of few families.
+    """
     forbidden = {word.casefold() for name in names for word in name.replace("-", " ").split()}
     members = [member for kind in kinds for member in kind.members]
     common = _common_words(members, min_support, forbidden)
-    leading = _find_leading(members, common)
-    listed = ((id(member), _list_forms(member, common, leading)) for member in members)
-    forms = {key: each for key, each in listed if each is not None}
+    parts = {id(member): _split_title(member, common, forbidden, market) for member in members}
+    leading = _find_leading(parts.values())
+    forms = {key: _list_forms(found, leading) for key, found in parts.items() if found is not None}
     words = {slot: {key: each.words[slot] for key, each in forms.items() if slot in each.words} for slot in WORD_SLOTS}
+    readable = [member for member in members if id(member) in forms]
+    shapes = _count_shapes(readable, forms, min_support)
+    by_first = {
+        first: _count_shapes(each, forms, min_support)
+        for first, each in group_by(readable, lambda member: (member.path or ("",))[0]).items()
+    }
     supported: dict[int, tuple[dict[str, int], list[Family]]] = {}
     for kind in kinds:
-        for records in reversed(kind.levels):
+        for records in kind.levels:
             if id(records) not in supported:
-                wider = [supported[id(kind.levels[2])][0]] if records is not kind.levels[2] else []
-                known = {_skeleton(tuple(text.split())) for each in wider for text in each}
-                supported[id(records)] = _supported(records, forms, min_support, known)
+                supported[id(records)] = _supported(records, forms, min_support, shapes)
     templates: dict[int, dict[str, float]] = {}
     num_elsewhere = num_own = 0
     for number, kind in enumerate(kinds):
-        own, rest = supported[id(kind.levels[0])]
-        weights = {text: float(count) for text, count in own.items()}
-        if rest and weights and count_families(rest) < min_support:
-            num_elsewhere += count_rows(rest)
-        elif rest or not weights:
-            upper = [supported[id(kind.levels[depth])][0] for depth in (1, 2)]
-            more = next(
-                (found for each in upper if (found := {t: n for t, n in each.items() if t not in weights})), None
-            )
-            num_rows = count_rows(rest)
-            if more is None and not weights:
-                num_own += num_rows
-            elif more is None:
-                num_elsewhere += num_rows
-            else:
-                num_elsewhere += num_rows
-                total = sum(more.values())
-                weights |= {text: round_borrowed(max(len(rest), 1) * count / total) for text, count in more.items()}
+        rest = supported[id(kind.levels[0])][1]
+        weights = _fill_shapes(by_first.get(kind.path[0]) or shapes, kind, forms, min_support, market)
+        for depth in (2, 1, 0):
+            own, left = supported[id(kind.levels[depth])]
+            counts = _limit_growth(own, len(kind.levels[depth]), weights, min_support) if depth else own
+            weights = _complete(counts, left, weights, min_support)
+        num_elsewhere += count_rows(rest) if weights else 0
+        num_own += count_rows(rest) if not weights else 0
         if weights:
             ordered = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
             templates[number] = dict(ordered[:_MAX_TEMPLATES])
-    return Titles(templates=templates, words=words, spelled=common, num_elsewhere=num_elsewhere, num_own=num_own)
+    replaced = [member for member in members if id(member) in forms and forms[id(member)].rare]
+    return Titles(
+        templates=templates,
+        words=words,
+        spelled=common,
+        stand_ins=_choose_stand_ins([forms[id(member)].rare for member in replaced], common, market),
+        num_replaced=count_rows(replaced),
+        num_elsewhere=num_elsewhere,
+        num_own=num_own,
+    )
+
+
+def _complete(
+    own: Mapping[str, float], rest: Sequence[Family], wider: Mapping[str, float], min_support: int
+) -> dict[str, float]:
+    """Return the weights of templates: their own records count, the rest has the proportions of a wider group.
+
+    A rest of fewer than k families is not counted.
+    """
+    weights = {text: float(count) for text, count in own.items()}
+    known = {_skeleton(tuple(text.split())) for text in weights}
+    more = {text: weight for text, weight in wider.items() if _skeleton(tuple(text.split())) not in known}
+    if more and (not weights or count_families(rest) >= min_support):
+        total = sum(more.values())
+        weights |= {text: round_borrowed(max(len(rest), 1) * weight / total) for text, weight in more.items()}
+    return weights
+
+
+def _limit_growth(
+    own: Mapping[str, int], num_records: int, wider: Mapping[str, float], min_support: int
+) -> Mapping[str, float]:
+    """Limit how fast the weights of templates grow from those of a wider group to their own counts."""
+    total = sum(wider.values())
+    return {
+        text: limit_growth(count, count, num_records * wider.get(text, 0.0) / total if total else 0.0, min_support)
+        for text, count in own.items()
+    }
+
+
+def _count_shapes(members: Sequence[Family], forms: Mapping[int, "_Forms"], min_support: int) -> dict[Items, int]:
+    """Count the shapes of titles (slots only, whatever the type word) that k families of the whole shop share."""
+    groups: dict[Items, list[Family]] = defaultdict(list)
+    for member in members:
+        groups[_skeleton(forms[id(member)].shape)].append(member)
+    return {
+        tuple(_fullest_variant(Counter(forms[id(member)].shape for member in each)).split()): len(each)
+        for _, each in sorted(groups.items())
+        if count_families(each) >= min_support
+    }
+
+
+def _fill_shapes(
+    shapes: Mapping[Items, int], kind: FittedKind, forms: Mapping[int, "_Forms"], min_support: int, market: str
+) -> dict[str, float]:
+    """Return shapes of titles as templates of a kind, with its type words that k families use anywhere."""
+    groups: dict[Items, list[Family]] = defaultdict(list)
+    for member in kind.levels[2]:
+        if id(member) in forms:
+            groups[forms[id(member)].noun].append(member)
+    nouns = {noun: len(each) for noun, each in groups.items() if count_families(each) >= min_support}
+    if not nouns and kind.fixed == (None, None):
+        nouns = {tuple(silhouette_noun(kind.silhouette, market).split()): 1}
+    found: Counter[str] = Counter()
+    for noun, weight in nouns.items():
+        for shape, count in shapes.items():
+            text = " ".join(" ".join(noun) if item == _NOUN else item for item in shape)
+            found[text] += count * weight / sum(nouns.values())  # type: ignore[assignment]
+    return dict(found)
 
 
 def own_template(silhouette: str, attributes: Iterable[str], market: str) -> str:
@@ -188,7 +289,7 @@ def has_preposition(template: str, slot: str) -> bool:
     return any(number and parts[number - 1].casefold() in _BEFORE_SLOTS for number in places)
 
 
-def _common_words(members: Iterable[Family], min_support: int, forbidden: set[str]) -> dict[str, str]:
+def _common_words(members: Iterable[Family], min_support: int, forbidden: Set[str]) -> dict[str, str]:
     """Map each case-folded word that enough families use to its most frequent spelling."""
     holders: dict[str, set[object]] = defaultdict(set)
     spelled: Counter[str] = Counter()
@@ -206,57 +307,104 @@ def _common_words(members: Iterable[Family], min_support: int, forbidden: set[st
     }
 
 
-def _find_leading(members: Iterable[Family], common: Mapping[str, str]) -> set[str]:
+def _choose_stand_ins(rare: Sequence[Items], common: Mapping[str, str], market: str) -> dict[str, tuple[str, ...]]:
+    """Choose the words that stand for rare ones: as many names as there are different ones, to a power of two.
+
+    They are spelled as most of the rare words are: in capitals, in small letters, with one capital.
+    """
+    if not rare:
+        return {}
+    first = [words[0] for words in rare]
+    num = 1 << math.ceil(math.log2(len({word.casefold() for word in first})))
+    script = "katakana" if 2 * sum(_is_katakana(word) for word in first) > len(first) else "latin"
+    names = invent_names(script)[: min(max(num, _MIN_NAMES), _MAX_NAMES)]
+    terms = tuple(word for word in list_terms(market) if word.casefold() not in common) or names[: _MIN_NAMES // 2]
+    plain = [word for word in first if is_plain_word(word)]
+    spell = next((f for f in (str.upper, str.lower) if 2 * sum(w == f(w) for w in plain) > len(plain)), str)
+    return {"name": tuple(map(spell, names)), "term": tuple(map(spell, terms))}
+
+
+def _find_leading(titles: Iterable[_Parts | None]) -> set[str]:
     """Return the words that stand first more often than last, in titles with several words before the type word."""
     first: Counter[str] = Counter()
     last: Counter[str] = Counter()
-    for member in members:
-        parts = _split_title(member, common)
-        modifiers = [word.casefold() for word in parts[0] if _is_modifier(word)] if parts is not None else []
+    for parts in titles:
+        before = parts.before if parts is not None else ()
+        modifiers = [word.casefold() for word in before if _is_modifier(word) or word in (_RARE, *_STAND_IN_SLOTS)]
         if len(modifiers) > 1:
             first[modifiers[0]] += 1
             last[modifiers[-1]] += 1
-    return {word for word, count in first.items() if count > last[word]}
+    return {word for word, count in first.items() if count > last[word] and not word.startswith("{")}
 
 
-def _split_title(member: Family, common: Mapping[str, str]) -> tuple[Items, Items, Items] | None:
-    """Return what stands before the type word, itself, and what follows, with slots and without words of few families.
+def _split_title(member: Family, common: Mapping[str, str], forbidden: Set[str], market: str) -> _Parts | None:
+    """Split a title at its type word, with slots for materials, patterns, colours and rare words.
 
-    Returns None where the title does not name the record's kind in words that may be used.
+    A type word of few families becomes the market's own. Returns None where the title does not name the record's kind.
     """
     found = find_type(member.words)
     if found is None or found[0] != member.kind:
         return None
-    _, start, end = found
+    silhouette, start, end = found
     words, type_words = member.words, member.words[start:end]
-    if any(word.casefold() not in common for word in type_words):
+    noun = tuple(common.get(word.casefold(), "") for word in type_words)
+    if not all(noun):
+        noun = tuple(silhouette_noun(silhouette, market).split()) if find_fixed(words) == (None, None) else ()
+    if not noun:
         return None
-    before = _replace_with_slots(words[:start], common, ())
-    noun = tuple(common[word.casefold()] for word in type_words)
-    return before, noun, _replace_with_slots(words[end:], common, before)
+    rare: list[str] = []
+    before = _replace_with_slots(words[:start], common, forbidden, (), rare)
+    after = _replace_with_slots(words[end:], common, forbidden, before, rare, are_names=True)
+    return _Parts(before, noun, after, tuple(rare))
 
 
-def _list_forms(member: Family, common: Mapping[str, str], leading: set[str]) -> _Forms | None:
-    """Return the forms of a title, or None where it does not name the record's kind in words that may be used."""
-    parts = _split_title(member, common)
-    if parts is None:
-        return None
-    before, noun, after = parts
-    literal = [word for word in before if _is_modifier(word)]
-    roles: dict[str, str] = {}
-    if len(literal) == 1:
-        roles["lead" if literal[0].casefold() in leading else "style"] = literal[0]
-    elif literal:
-        roles = {"lead": literal[0], "style": literal[-1]}
-    full = (*before, *noun, *after)[:_MAX_TEMPLATE_WORDS] if len(before) + len(noun) <= _MAX_TEMPLATE_WORDS else noun
+def _list_forms(parts: _Parts, leading: Set[str]) -> _Forms:
+    """Return the forms of a title: as it is, with slots for all modifiers, its shape, and shorter ones."""
+    before, noun, after = parts.before, parts.noun, parts.after
+    places = [place for place, word in enumerate(before) if word == _RARE or _is_modifier(word)]
+    roles: dict[str, int] = {}
+    if len(places) == 1:
+        roles["lead" if before[places[0]].casefold() in leading else "style"] = places[0]
+    elif places:
+        roles = {"lead": places[0], "style": places[-1]}
+    slot_at = {place: f"{{{slot}}}" for slot, place in roles.items()}
+    later = [place for place, word in enumerate(after) if _is_modifier(word)] if not roles else []
+    behind = {later[0]: "{style}"} if later else {}  # Robe Marlo en soie
+    free = [slot for slot in _STAND_IN_SLOTS if slot not in (*before, *after)]
+    spare = dict(zip((place for place in places if place not in slot_at), free, strict=False))
 
-    def keep(*slots: str) -> Items:
-        names = {roles[slot]: f"{{{slot}}}" for slot in slots if slot in roles}
-        found = [word if word.startswith("{") else names.get(word, "") for word in before]
-        return (*dict.fromkeys(word for word in found if word), *noun)
+    def keep(*slots: str, stand_ins: bool) -> Items:
+        kept = {roles[slot] for slot in slots if slot in roles}
+        items = [
+            slot_at[k] if k in kept else word if _is_slot(word) else spare.get(k, "") for k, word in enumerate(before)
+        ]
+        if stand_ins:
+            shown = behind if "style" in slots else {}
+            items += [_NOUN, *(shown.get(k, word if _is_slot(word) else "") for k, word in enumerate(after))]
+        else:
+            items.append(_NOUN)
+        return tuple(dict.fromkeys(word for word in items if word and (stand_ins or word not in _STAND_IN_SLOTS)))
 
-    forms = (full, keep("lead", "style"), keep("style"), keep("lead"), keep(), noun)
-    return _Forms(tuple(dict.fromkeys(forms)), {slot: word.casefold() for slot, word in roles.items()})
+    slotted = {**spare, **slot_at}
+    whole = [slotted.get(k, "") if word == _RARE else word for k, word in enumerate(before)]
+    full = (*(word for word in whole if word), *noun, *after)[:_MAX_TEMPLATE_WORDS]
+    loose_after = (behind.get(k, word if _is_slot(word) else "") for k, word in enumerate(after))
+    loose = (*(slotted.get(k, word) for k, word in enumerate(before)), *noun, *(word for word in loose_after if word))
+    words = {slot: before[k].casefold() for slot, k in roles.items() if before[k] != _RARE}
+    choices = (("lead", "style"), ("style",), ("lead",), ())
+    shorter = [keep(*slots, stand_ins=kept) for kept in (True, False) for slots in choices]
+    forms = [tuple(w for item in form for w in (noun if item == _NOUN else (item,))) for form in shorter]
+    return _Forms(
+        forms=(*((full, loose) if len(before) + len(noun) <= _MAX_TEMPLATE_WORDS else (noun, noun)), *forms, noun),
+        words=words | ({"style": after[later[0]].casefold()} if later else {}),
+        rare=parts.rare,
+        shape=shorter[0],
+        noun=noun,
+    )
+
+
+def _is_slot(word: str) -> bool:
+    return word.startswith("{") and word != _RARE
 
 
 def _is_modifier(word: str) -> bool:
@@ -272,10 +420,20 @@ def _is_modifier(word: str) -> bool:
     )
 
 
-def _replace_with_slots(words: Sequence[str], common: Mapping[str, str], earlier: Sequence[str]) -> Items:
+def _replace_with_slots(
+    words: Sequence[str],
+    common: Mapping[str, str],
+    forbidden: Set[str],
+    earlier: Items,
+    rare: list[str],
+    *,
+    are_names: bool = False,
+) -> Items:
     """Replace words with slots; consecutive colour words are one slot, a second material stays a word.
 
-    A preposition before a material is part of the slot's words.
+    A preposition before a material is part of the slot's words. For every second rare word, by a hash of it, another
+    stands (for all of them where `are_names`): such words are added to `rare`. A rare word after a preposition is left
+    out with it.
     """
     items: list[str] = []
     for number, word in enumerate(words):
@@ -290,16 +448,38 @@ def _replace_with_slots(words: Sequence[str], common: Mapping[str, str], earlier
             continue
         elif folded in common:
             items.append(common[folded])  # the most frequent spelling
+        elif number and words[number - 1].casefold() in _LINKS:
+            if items and items[-1].casefold() in _LINKS:
+                items.pop()
+        elif folded in forbidden or not _may_be_name(word):
+            continue
+        elif zlib.crc32(folded.encode()) % 2 and not are_names:
+            items.append(_RARE)
+        elif len(rare) < len(STAND_INS):
+            items.append(_STAND_IN_SLOTS[len(rare)])
+            rare.append(word)
     return tuple(items)
 
 
+def _may_be_name(word: str) -> bool:
+    """Return whether an invented name may stand for a word: of such letters, no type word, no article."""
+    first = next((char for char in word if char.isalpha()), " ")
+    is_known = unicodedata.name(first, "").startswith(("LATIN", "KATAKANA"))
+    return is_known and len(word) > _SHORT and word.casefold() not in _FUNCTION_WORDS and find_type((word,)) is None
+
+
+def _is_katakana(word: str) -> bool:
+    return unicodedata.name(word[0], "").startswith("KATAKANA")
+
+
 def _supported(
-    records: Sequence[Family], forms: Mapping[int, _Forms], min_support: int, wider: Set[Items]
+    records: Sequence[Family], forms: Mapping[int, _Forms], min_support: int, shapes: Iterable[Items]
 ) -> tuple[dict[str, int], list[Family]]:
     """Return the templates that enough families of the records share, with their numbers, and the records without.
 
-    A record gets no shorter template than the first one that is in `wider`: it shall have those of its type elsewhere.
+    A record whose shape is one of the shop's gets no form that is shorter than that.
     """
+    known = {_skeleton(shape) for shape in shapes}
     found: dict[str, int] = {}
     rest = list(records)
     elsewhere: list[Family] = []
@@ -309,23 +489,19 @@ def _supported(
         for member in rest:
             own = forms.get(id(member))
             if own is not None:
-                groups[_form_at(own, depth)].append(member)
+                groups[_skeleton(own.forms[depth])].append(member)
         assigned = set()
         for _, inside in sorted(groups.items()):
             if count_families(inside) >= min_support:
-                variants = Counter(forms[id(m)].forms[min(depth, len(forms[id(m)].forms) - 1)] for m in inside)
-                text = _fullest_variant(variants)
+                text = _fullest_variant(Counter(forms[id(member)].forms[depth] for member in inside))
                 found[text] = found.get(text, 0) + len(inside)
                 assigned |= {id(member) for member in inside}
         rest = [member for member in rest if id(member) not in assigned]
-        known = {id(m) for m in rest if id(m) in forms and _form_at(forms[id(m)], depth) in wider}
-        elsewhere += [member for member in rest if id(member) in known]
-        rest = [member for member in rest if id(member) not in known]
+        if depth == _LAST_WHOLE:
+            elsewhere = [m for m in rest if id(m) in forms and _skeleton(forms[id(m)].shape) in known]
+            left = {id(member) for member in elsewhere}
+            rest = [member for member in rest if id(member) not in left]
     return found, [*elsewhere, *rest]
-
-
-def _form_at(forms: _Forms, depth: int) -> Items:
-    return _skeleton(forms.forms[min(depth, len(forms.forms) - 1)])
 
 
 def _skeleton(items: Items) -> Items:

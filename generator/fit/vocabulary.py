@@ -13,6 +13,8 @@ silhouettes (jacket), those of things that no silhouette looks like (socks), and
 
 import dataclasses
 import functools
+import itertools
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -41,12 +43,13 @@ _LANGUAGES = ("en", "en", "de", "fr", "ja", "en")
 
 GENERAL_WORDS: tuple[tuple[str, str], ...] = (
     (
-        "coat trench-coat car-coat duffle-coat cape puffer-jacket quilted-jacket",
+        "coat trench-coat car-coat duffle-coat cape puffer-jacket quilted-jacket parka",
         "en: coat, overcoat, outerwear; de: mantel, mäntel; fr: manteau; ja: コート; it: cappotto, cappotti;"
         " es: abrigo; zh: 大衣, 外套",
     ),
     (
-        "bomber-jacket quilted-jacket puffer-jacket blazer gilet trench-coat car-coat duffle-coat cape coat cardigan",
+        "bomber-jacket quilted-jacket puffer-jacket blazer gilet trench-coat car-coat duffle-coat cape coat cardigan"
+        " denim-jacket windbreaker track-jacket fleece-jacket parka",
         "en: jacket; de: jacke, jacken; fr: veste; ja: ジャケット; it: giacca, giacche; es: chaqueta; zh: 夹克",
     ),
     ("gilet cardigan", "en: vest, vests, gilet, sleeveless jacket; de: weste, westen; fr: gilet; ja: ベスト"),
@@ -70,8 +73,11 @@ GENERAL_WORDS: tuple[tuple[str, str], ...] = (
         "sneaker loafer pump sandal boot",
         "en: shoes, footwear; de: schuh, schuhe; fr: chaussures; ja: シューズ; it: scarpe; es: zapatos; zh: 鞋",
     ),
-    ("bucket-hat cap beanie", "en: hat, sun hat; de: hut, hüte; fr: chapeau; ja: ハット, 帽子; it: cappello; zh: 帽"),
-    ("cap beanie", "en: cap"),
+    (
+        "bucket-hat cap beanie fedora sun-hat",
+        "en: hat; de: hut, hüte; fr: chapeau; ja: ハット, 帽子; it: cappello; zh: 帽",
+    ),
+    ("cap beanie flat-cap", "en: cap"),
     ("throw scarf", "en: blanket"),
     ("scarf throw", "en: wrap!"),
 )
@@ -89,6 +95,9 @@ QUALIFIERS: tuple[tuple[str, str], ...] = (
     ("blazer", "en: tailored, double-breasted; fr: croisée"),
     ("beanie", "en: beanie, bobble, wool, knit, knitted, woolly, ribbed, rib-knit, cable-knit"),
     ("cap", "en: baseball, trucker, dad, five-panel"),
+    ("flat-cap", "en: flat, newsboy, bakerboy, ivy"),
+    ("fedora", "en: fedora, felt, panama"),
+    ("sun-hat", "en: straw, raffia, sun, floppy, wide-brim"),
     ("shoulder-bag", "en: shoulder, flap, saddle, chain, evening"),
     ("crossbody-bag", "en: crossbody, cross-body, messenger, camera"),
     ("tote-bag", "en: tote, shopper, top-handle, top handle"),
@@ -105,8 +114,8 @@ UNDRAWN_QUALIFIERS: dict[str, str] = {
     "shoe shoes": "formal heeled office wedding bridal nursing brogue derby oxford business",
     "vest vests": "rib knit knitted ribbed running training cotton jersey mesh thermal satin silk lace tailored suit",
     "bag bags": "duffle duffel gym travel laptop netbook toiletry drawstring weekend bucket golf lunch shoe",
-    "hat hats": "straw panama cowboy felt fedora woven raffia top",
-    "cap caps": "swim swimming shower newsboy bakerboy",
+    "hat hats": "cowboy woven top",
+    "cap caps": "swim swimming shower",
     "top tops": "tube halter halterneck strappy bandeau sleeveless peplum corset bralette tank camisole bikini",
     "pants shirt": "pyjama pajama night sleep",
 }
@@ -143,7 +152,7 @@ UNDRAWN_WORDS = """
         bracelet, bangle, ring, rings!, pendant, brooch, cufflinks, jewellery, jewelry, anklet, choker, tie clip,
         tie pin, bow tie, bowtie, pocket square, handkerchief, braces!, suspenders, umbrella, hair clip, scrunchie,
         headband, hairband, visor, beret, balaclava, ear muffs, earmuffs, snood, neck warmer, neck gaiter, bandana,
-        fedora, panama, panama hat, straw hat, boater, cowboy hat, top hat, flat cap, newsboy cap, swim cap,
+        boater, cowboy hat, top hat, swim cap,
         swimming cap, shower cap, bike helmet, helmet, turban, face mask, mask, mittens, mitts!, fingerless gloves,
         oven gloves, oven glove, boxing gloves, goalkeeper gloves, wristband, sweatband, lip gloss, lip balm,
         lip liner, lip oil, mascara, eyeshadow, eyeliner, foundation, concealer, nail polish, nail lacquer, palette,
@@ -264,9 +273,10 @@ NEUTRAL_WORDS = """
 
 BARE_WORDS: tuple[tuple[str, str], ...] = (
     ("jeans", "en: denim, denims, bull denim; ja: デニム"),
-    ("trousers", "en: cargo, cargos, corduroys"),
+    ("trousers", "en: corduroys"),
+    ("cargo-trousers", "en: cargo, cargos"),
     ("t-shirt", "en: jersey, jerseys"),
-    ("bomber-jacket", "en: fleece, fleeces"),
+    ("fleece-jacket", "en: fleece, fleeces"),
     ("sweater", "en: knit, knits, half zip, quarter zip; ja: ニット, タートルネック, ハイネック, モックネック"),
     ("shorts", "en: short!"),
 )
@@ -291,6 +301,32 @@ _CUES = """
     es: mujer, hombre, niño, niña, con, sin, de, y, para, en, piel, algodón, lana, seda, cuero, negro, blanco
 """
 """Words that show the language of a title, beside the material and colour words of its market."""
+
+
+# -- stand-ins for rare words of titles -------------------------------------------------------------------------------
+
+_NAME_PARTS = {
+    "latin": (
+        "al bor cal del er fal gar hel il jor kal lor mar nor ol per quil ros sal tor ul ver wen yar zel",
+        "andr evr idr orv undr astr embr avr ikl olm",
+        "a o en is elle ine or ay",
+    ),
+    "katakana": (
+        "アル ボル カル デル エル ファル ガル ヘル イル ジョル コル ロル ミル ノル オル ペル キル ロス サル トル",
+        "ヴェ ドラ ミナ リゼ セラ ヴォ",
+        "ーナ ッタ リス ール ーヴァ ンド",
+    ),
+}  # fmt: skip
+"""Script -> beginnings, middles and ends of invented names."""
+_TERMS = """
+    en: Classic, Essential, Signature, Heritage, Iconic, Modern, Original, Premium, Everyday, Timeless, Studio, City,
+        Weekend, Archive, Atelier, Select, Core, Prime, Contemporary, Refined
+    de: Classic, Essential, Signature, Heritage, Modern, Original, Premium, Basic, Studio, City, Archiv, Atelier, Prime
+    fr: Classique, Iconique, Signature, Héritage, Moderne, Authentique, Studio, Atelier, Unique, Capsule, Premium
+    ja: クラシック, エッセンシャル, シグネチャー, ヘリテージ, アイコニック, モダン, オリジナル, プレミアム, スタジオ,
+        シティ, アーカイブ, アトリエ, カプセル
+"""
+"""Words that any shop may use, and that say nothing about the image."""
 
 
 # -- words of cells ---------------------------------------------------------------------------------------------------
@@ -380,6 +416,8 @@ MATERIAL_TERMS = """
         acero, ステンレス, titanium, titan, brass, messing, laiton, aluminium, aluminum, silver-tone metal
     ceramic: ceramic, ceramics, keramik, céramique, ceramica, cerámica, セラミック, 陶器, 陶瓷, porcelain,
         porzellan, porcelaine, 磁器
+    straw: straw, raffia, paper straw, toquilla straw, seagrass, stroh, bast, raffiabast, paille, raphia, paglia, rafia,
+        paja, ストロー, 麦わら, ラフィア, 草编
     stoneware: stoneware, steinzeug, steingut, grès, gres, ストーンウェア, earthenware, terracotta, clay, 炻器
 """
 """Material of the renderer: words for it, and for what looks like it."""
@@ -722,7 +760,25 @@ def split_words(title: str) -> list[str]:
 def list_words() -> frozenset[str]:
     """List the words and phrases of all lists, in small letters without accents."""
     phrases = (*_build_senses(), *_MATERIAL_TERMS, *_PATTERN_TERMS, *_COLOUR_TERMS)
-    return frozenset(" ".join(phrase) for phrase in phrases)
+    made = (*(name for script in _NAME_PARTS for name in invent_names(script)), *(w for _, w, _ in _split_list(_TERMS)))
+    return frozenset(" ".join(phrase) for phrase in phrases) | {_fold(word)[0] for word in made}
+
+
+@functools.cache
+def invent_names(script: str) -> tuple[str, ...]:
+    """Invent names of product lines, always the same ones in the same random-looking order: Delembrine, Rosevra.
+
+    `script` is latin or katakana. They stand for the rare words of real titles and are made without looking at them.
+    """
+    names = ["".join(parts) for parts in itertools.product(*(part.split() for part in _NAME_PARTS[script]))]
+    step = next(step for step in range(len(names) * 5 // 8, len(names)) if math.gcd(step, len(names)) == 1)
+    return tuple(names[i * step % len(names)].title() for i in range(len(names)))
+
+
+def list_terms(market: str) -> tuple[str, ...]:
+    """List words such as Classic in the language of a market: they stand for the second rare word of a real title."""
+    language = _LANGUAGES[MARKET_CODES.index(market)]
+    return tuple(word for own, word, _ in _split_list(_TERMS) if own == language)
 
 
 def is_plain_word(word: str) -> bool:

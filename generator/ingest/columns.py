@@ -216,8 +216,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "product_code": _names(
         """
         productcode variantsku sku sellersku itemsku skuid productsku articleid articleno articlenumber productid
-        itemid styleid id idproduct asin asin1 uniqid uniqueid pid code itemcode itemno itemnumber stylecode modelcode
-        productnumber reference ref handle artikelnummer artnr артикул référence codice 品番 商品番号 mpn gtin ean upc
+        itemid styleid id idproduct asin asin1 uniqid uniqueid uid pid code itemcode itemno itemnumber stylecode
+        modelcode productnumber reference ref handle artikelnummer artnr артикул référence codice 品番 商品番号 货号
+        商品编号 mpn gtin ean upc
         """
     ),
     "brand": _names(
@@ -266,7 +267,7 @@ PRICE_NAMES = _names(
 )
 CATEGORY_NAMES = _names(
     """
-    category categories categoryname productcategories categorypath taxonomy breadcrumb breadcrumbs
+    category categories cats categoryname productcategories categorypath taxonomy breadcrumb breadcrumbs
     productcategorytree categorytree categoryhierarchy productcategoryname itemcategory kategorie kategorien
     categorie catégorie catégories categoria категория категории カテゴリ カテゴリー 类别 分类 collection sitecategory
     fullcategory
@@ -347,9 +348,17 @@ _SIZES = _names(
     """
 )
 _PAIR = re.compile(
-    r"(?:product)?(?P<kind>option|attribute)(?P<before>\d*)(?P<part>name|values?|description)(?P<after>\d*)(?:values?)?"
+    r"(?:product)?(?P<kind>option|attribute|variation)(?P<before>\d*)"
+    r"(?P<part>name|values?|description)(?P<after>\d*)(?:values?)?"
 )
 """Columns of a shop system that name an option, and those of its values, with the same number."""
+_MORE_IMAGES = re.compile(
+    r"(?:additional|other|more|alternate|extra|gallery|secondary|product|main)*"
+    r"(?:image|img|photo|picture|bild|foto)s?(?:url|link|src)?s?(?:[2-9]|1\d?)?"
+)
+"""Columns of further images of a product, such as `additional_image_link`, `other_image_url1` and `IMAGE2`."""
+_DEEP = 4
+"""From so many levels on a path may end with something else than a category, such as the name of a line."""
 _TITLE_CHARS = 90
 """Mean length up to which a description is taken as the title of a table that has none."""
 _DISTINCT_CODES = 0.95
@@ -370,7 +379,7 @@ _SEPARATORS = (
 )
 _CERTAIN_SEPARATORS = 11
 """So many of the first separators do not occur inside names."""
-_PLURALS = frozenset(_names("categories productcategories kategorien категории catégories"))
+_PLURALS = frozenset(_names("categories cats productcategories kategorien категории catégories"))
 """Columns that list several categories of a product, with commas between them."""
 _ROOTS = frozenset(
     (
@@ -381,6 +390,9 @@ _ROOTS = frozenset(
         "accueil",
         "inicio",
         "root",
+        "all",
+        "all categories",
+        "shop all",
         "all products",
         "default category",
         "главная",
@@ -460,7 +472,8 @@ def arrange(table: Table, options: ImportOptions, where: str) -> ArrangedTable:
         if ours != "image" and name in bytes_columns:
             raise ToileError(where, f"column {name!r} holds bytes, not text", "save the column as text")
     rows = [(members[0] + 1, _merge([table.rows[member] for member in members])) for members in groups]
-    own = _own_columns([row for _, row in rows], columns, bytes_columns)
+    further = _find_more_images([row for _, row in rows], columns)
+    own = _own_columns([row for _, row in rows], columns, {*bytes_columns, *further})
     split = _category_splitter([row for _, row in rows], columns)
     zero = [
         name for ours, name in columns.items() if ours in PRICES and not _ZERO_IS_MISSING.isdisjoint(fold_name(name))
@@ -472,6 +485,8 @@ def arrange(table: Table, options: ImportOptions, where: str) -> ArrangedTable:
         values = {ours: _clean(ours, row.get(columns[ours]) if ours in columns else None) for ours in KNOWN_COLUMNS}
         values |= split(values, options.category)
         more = _take_first_images(values)
+        more += [url for name in further for url in split_images(row.get(name))]
+        more = [url for url in dict.fromkeys(more) if url not in (values["image"], values["imageurl"])]
         kept = {ours: _own_text(row.get(name)) for ours, name in own.items()}
         kept |= {ours: _own_text(read(row)) for ours, read in pairs.items() if ours not in columns}
         if more:
@@ -487,7 +502,7 @@ def arrange(table: Table, options: ImportOptions, where: str) -> ArrangedTable:
         rows=arranged,
         columns=columns,
         own=filled,
-        unused=_unused_columns([row for _, row in rows], columns, own),
+        unused=tuple(n for n in _unused_columns([row for _, row in rows], columns, own) if n not in further),
         decimals=decimals,
         currency=_currency_in_name(columns),
         notes=(*table.notes, *notes),
@@ -902,6 +917,19 @@ def _merge(rows: list[Row]) -> Row:
     return merged
 
 
+def _find_more_images(rows: list[Row], columns: Mapping[str, str]) -> list[str]:
+    """Return the columns that name further images as URLs or files, beside the one that is taken."""
+    if not {"image", "imageurl"} & columns.keys():
+        return []
+    found = []
+    for name in dict.fromkeys(name for row in rows for name, value in row.items() if value is not None):
+        if name not in columns.values() and _MORE_IMAGES.fullmatch(re.sub(r"[^\w]|_", "", name.casefold())):
+            urls = [url for row in rows for url in split_images(row.get(name))]
+            if all(_URL.match(url) or _SUFFIX.search(url.lower()) for url in urls):
+                found.append(name)
+    return found
+
+
 def _own_columns(rows: list[Row], columns: Mapping[str, str], bytes_columns: set[str]) -> dict[str, str]:
     """Return name in the catalog -> name in the table of every column that has no other use and is not empty."""
     used = {name for ours, name in columns.items() if ours not in OWN_NAMES} | bytes_columns
@@ -940,6 +968,10 @@ def _category_splitter(rows: list[Row], columns: Mapping[str, str]) -> Callable[
     named = [(row[leaf], str(row[title_name])) for row in rows if leaf and row.get(leaf) and row.get(title_name)]
     ends = sum(_ends_with(split_path(cell, separator), title) for cell, title in named)
     drops_title = 2 * ends > len(named)  # else `Men > Shirt` may be the category of a product named Shirt
+    paths = [(split_path(cell, separator), title) for cell, title in named] if separator or _has_lists(values) else []
+    paths = [(path[:-1] if _ends_with(path, title) else path, title) for path, title in paths]
+    drops_line = 2 * sum(_ends_with_line(path, title) for path, title in paths) > len(paths)
+    num_roots = _count_common_levels([path[: len(path) - drops_line] for path, _ in paths])
 
     def split(values: Row, default: str | None) -> Row:
         cell, title = values["category3_code"], values["title"]
@@ -955,6 +987,10 @@ def _category_splitter(rows: list[Row], columns: Mapping[str, str]) -> Callable[
             path = split_path(cell, separator)
         if _ends_with(path, str(title)) and (drops_title or len(path) > 2):
             path = path[:-1]
+        if drops_line and len(path) >= _DEEP:
+            path = path[:-1]
+        if len(path) > num_roots:
+            path = path[num_roots:]
         if not path:
             return {"category3_code": None}
         first, second = values["category1_code"], values["category2_code"]
@@ -963,6 +999,30 @@ def _category_splitter(rows: list[Row], columns: Mapping[str, str]) -> Callable[
         return {"category1_code": first, "category2_code": second, "category3_code": path[-1]}
 
     return split
+
+
+def _has_lists(values: list[Any]) -> bool:
+    return any(isinstance(value, list) for value in values)
+
+
+def _count_common_levels(paths: list[list[str]]) -> int:
+    """Count the first levels that all paths share, such as the name of the shop, where all are deeper than four."""
+    shared = 0
+    while paths and all(len(path) - shared > _DEEP for path in paths):
+        if len({path[shared].casefold() for path in paths}) > 1:
+            break
+        shared += 1
+    return shared
+
+
+def _ends_with_line(path: list[str], title: str) -> bool:
+    """Return whether a deep path ends with a name that the title has too, but not as its last word: a line, a brand."""
+    if len(path) < _DEEP:
+        return False
+    words = re.findall(r"[^\W\d_]+", title.casefold())
+    last = re.findall(r"[^\W\d_]+", path[-1].casefold())
+    places = [k for k in range(len(words)) if words[k : k + len(last)] == last]
+    return bool(last and places) and places[-1] + len(last) < len(words)
 
 
 def _ends_with(path: list[str], title: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, overload
 from PIL import Image
 
 from generator.render import clothes, shoes, things
-from generator.render.camera.snapshot import choose_view, project_parts, render_snapshot
+from generator.render.camera.snapshot import project_parts, render_snapshot
 from generator.render.clothes.turned import bevel
 from generator.render.engine.cloths import build_cloths
 from generator.render.engine.lighting import shade
@@ -83,7 +83,6 @@ def build_scene(appearance: Appearance, size: int, photo: str = STUDIO) -> Scene
         raise ToileError("photo", f"{photo!r} is not a kind of photograph", suggest(photo, PHOTOS))
     seen = drop_invisible(appearance)
     scene = Scene(seen, size, build_cloths(seen), photo)
-    view = None if photo == STUDIO else choose_view(scene)
-    (view or DRAW_FUNCTIONS[seen.silhouette])(scene)
+    DRAW_FUNCTIONS[seen.silhouette](scene)
     bevel(scene)
     return scene

@@ -1,13 +1,13 @@
 """Sample attribute values: the weighted, conditional choices of a catalog spec, compiled to tables for whole arrays."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from generator.sampling.streams import Floats, Index, uniform
+from generator.sampling.streams import Floats, Index, uniform, uniform_again
 from schemas.catalog import Attribute, CatalogSpec, ProductKind, list_kinds, possible_values
 from schemas.errors import ToileError
 
@@ -104,14 +104,27 @@ def compile_attributes(spec: CatalogSpec, where: str) -> tuple[CompiledAttribute
 
 
 def sample_attributes(
-    attributes: tuple[CompiledAttribute, ...], seed: int, kind_N: Index, design_N: Index
+    attributes: tuple[CompiledAttribute, ...],
+    seed: int,
+    kind_N: Index,
+    design_N: Index,
+    again: Collection[str] = (),
+    attempt_N: Index | None = None,
 ) -> dict[str, Index]:
-    """Sample the value numbers of every attribute for each design, each attribute from the stream of its own name."""
+    """Sample the value numbers of every attribute for each design, each attribute from the stream of its own name.
+
+    The attributes in `again` are sampled for the attempt with this number.
+    """
     radix = {attribute.name: len(attribute.values) + 1 for attribute in attributes}
     chosen: dict[str, Index] = {}
     for attribute in attributes:
         key_N = attribute.key(kind_N, chosen, radix)
-        chosen[attribute.name] = attribute.choice.pick(key_N, uniform(seed, f"attribute/{attribute.name}", design_N))
+        stream = f"attribute/{attribute.name}"
+        if attempt_N is None or attribute.name not in again:
+            uniform_N = uniform(seed, stream, design_N)
+        else:
+            uniform_N = uniform_again(seed, stream, design_N, attempt_N)
+        chosen[attribute.name] = attribute.choice.pick(key_N, uniform_N)
     return chosen
 
 

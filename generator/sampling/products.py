@@ -45,7 +45,14 @@ from generator.sampling.prices import (
     sample_full_prices,
 )
 from generator.sampling.streams import Floats, Index, integers, uniform
-from generator.sampling.titles import CompiledTitles, compile_titles, sample_templates, unique_text_keys
+from generator.sampling.titles import (
+    CompiledTitles,
+    compile_titles,
+    fill_templates,
+    list_title_attributes,
+    sample_templates,
+    unique_text_keys,
+)
 from schemas.catalog import MISSING_LABEL, CatalogSpec, list_kinds, rendered_attribute
 from schemas.errors import ToileError, json_path
 from schemas.evaluation import SPLITS
@@ -55,6 +62,8 @@ ROW_COLUMNS = tuple(name for name in COLUMNS if name != "image")
 _BATCH = 50_000
 _FAMILIES_IN_BLOCK = 16
 """Length of a block of products in largest families, where categories have different colourways."""
+_TITLES_IN_BLOCK, _MOST_ATTEMPTS = 2048, 16
+"""Products whose titles are compared with each other, and attempts to find a new title."""
 _MOST_PLACES = 2**20
 """Places of blocks that are in memory at once."""
 _MOST_ITERATIONS, _BISECTIONS, _PRECISION = 200, 50, 1e-13
@@ -183,8 +192,7 @@ def _columns(catalog: CompiledCatalog, seed: int, index_N: Index, split_N: Index
     design_D = design_N[first_D]
     kind_D = sample_kinds(catalog, seed, design_D)
     kind_N = kind_D[run_N]
-    template_D = sample_templates(catalog.titles, seed, kind_D, design_D)
-    chosen_D = sample_attributes(catalog.of_design, seed, kind_D, design_D)
+    template_D, chosen_D = _sample_designs(catalog, seed, kind_D, design_D)
     colours_N = _sample_colours(catalog, seed, index_N, design_N, run_N, kind_D, chosen_D)
     key_N, shared = unique_text_keys(spec, catalog.titles, run_N, kind_D, template_D, chosen_D, colours_N)
     if catalog.colours & catalog.prices.priced:
@@ -377,9 +385,60 @@ def sample_values(
     catalog: CompiledCatalog, seed: int, index_N: Index, design_N: Index, kind_N: Index
 ) -> dict[str, Index]:
     """Sample, by attribute, the value number of each product: colours per product, all else per design."""
-    chosen = sample_attributes(catalog.of_design, seed, kind_N, design_N)
+    chosen = _sample_designs(catalog, seed, kind_N, design_N)[1]
     chosen |= _sample_colours(catalog, seed, index_N, design_N, np.arange(len(index_N)), kind_N, chosen)
     return {name: chosen[name] for name in catalog.spec.attributes}
+
+
+def _sample_designs(
+    catalog: CompiledCatalog, seed: int, kind_D: Index, design_D: Index
+) -> tuple[Index, dict[str, Index]]:
+    """Sample the title template of each design, and the value numbers of the attributes that it decides."""
+    attempt_D = None
+    if catalog.spec.distinct_titles:
+        block_D, inner_D = np.divmod(design_D, _TITLES_IN_BLOCK)
+        attempt_D = np.zeros_like(design_D)
+        for block in np.unique(block_D).tolist():
+            rows = np.flatnonzero(block_D == block)
+            attempt_D[rows] = _count_attempts(catalog.spec, seed, block)[inner_D[rows]]
+    return _sample_attempts(catalog, seed, kind_D, design_D, attempt_D)
+
+
+def _sample_attempts(
+    catalog: CompiledCatalog, seed: int, kind_D: Index, design_D: Index, attempt_D: Index | None
+) -> tuple[Index, dict[str, Index]]:
+    template_D = sample_templates(catalog.titles, seed, kind_D, design_D, attempt_D)
+    again = list_title_attributes(catalog.spec) if attempt_D is not None else frozenset()
+    return template_D, sample_attributes(catalog.of_design, seed, kind_D, design_D, again, attempt_D)
+
+
+@functools.lru_cache(maxsize=64)
+def _count_attempts(spec: CatalogSpec, seed: int, block: int) -> Index:
+    """Return at which attempt each design of a block of products samples its title; 0 where no design starts.
+
+    A design whose title (without colours) one before it in the block has tries again, if it is one of the share
+    `distinct_titles`, until its title is new or the attempts are used up.
+    """
+    catalog = compile_catalog(spec)
+    index_N = np.arange(block * _TITLES_IN_BLOCK, (block + 1) * _TITLES_IN_BLOCK)
+    design_D = np.unique(family_start(spec, seed, index_N))
+    design_D = design_D[design_D >= index_N[0]]
+    kind_D = sample_kinds(catalog, seed, design_D)
+    is_open_D = uniform(seed, "distinct title", design_D) < spec.distinct_titles
+    absent = {
+        each.name: np.full_like(design_D, each.absent) for each in catalog.attributes if each.name in catalog.colours
+    }
+    attempt_D = np.zeros_like(design_D)
+    for _ in range(_MOST_ATTEMPTS):
+        template_D, chosen_D = _sample_attempts(catalog, seed, kind_D, design_D, attempt_D)
+        words_DS = fill_templates(catalog.titles, template_D, {**chosen_D, **absent})
+        first = np.unique(words_DS, axis=0, return_index=True)[1]
+        repeats_D = is_open_D.copy()
+        repeats_D[first] = False
+        attempt_D += repeats_D
+    found_N = np.zeros_like(index_N)
+    found_N[design_D - index_N[0]] = attempt_D
+    return found_N
 
 
 def _sample_colours(

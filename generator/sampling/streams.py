@@ -70,6 +70,15 @@ def uniform(seed: int, stream: str, index: Index) -> Floats:
     return numbers
 
 
+def uniform_again(seed: int, stream: str, index_N: Index, attempt_N: Index) -> Floats:
+    """Return the same numbers for attempt 0, and independent ones for each further attempt."""
+    numbers_N = uniform(seed, stream, index_N)
+    for attempt in np.unique(attempt_N[attempt_N > 0]).tolist():
+        rows = np.flatnonzero(attempt_N == attempt)
+        numbers_N[rows] = uniform(seed, f"{stream}/again {attempt}", index_N[rows])
+    return numbers_N
+
+
 def normal(seed: int, stream: str, index: Index) -> Floats:
     """Return standard normal numbers by the inverse of the distribution function; |z| < 7.1."""
     return normal_quantile(uniform(seed, stream, index) + 2.0 ** -(_UNIFORM_BITS + 1))

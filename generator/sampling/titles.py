@@ -28,11 +28,13 @@ from generator.sampling.arrow_columns import (
     to_strings,
 )
 from generator.sampling.attributes import Choice
-from generator.sampling.streams import Index, uniform
+from generator.sampling.streams import Index, uniform, uniform_again
 from schemas.catalog import CatalogSpec, list_kinds, rendered_attribute, rendered_word, title_word
 from schemas.markets import to_english
 
 _NO_WORD = 0
+_SAME_TEMPLATE = 3
+"""So many attempts at another title keep its template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,27 @@ def slugify(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", folded).strip("-")
 
 
-def sample_templates(titles: CompiledTitles, seed: int, kind_N: Index, design_N: Index) -> Index:
-    """Sample the number of each design's title template."""
-    return titles.choice.pick(kind_N, uniform(seed, "title", design_N))
+def sample_templates(
+    titles: CompiledTitles, seed: int, kind_N: Index, design_N: Index, attempt_N: Index | None = None
+) -> Index:
+    """Sample the number of each design's title template; the first attempts have the same one."""
+    if attempt_N is None:
+        return titles.choice.pick(kind_N, uniform(seed, "title", design_N))
+    later_N = np.maximum(attempt_N - _SAME_TEMPLATE, 0)
+    return titles.choice.pick(kind_N, uniform_again(seed, "title", design_N, later_N))
+
+
+def list_title_attributes(spec: CatalogSpec) -> frozenset[str]:
+    """List the attributes that only titles show, such as the name of a line: nothing else depends on them."""
+    used = {column.attribute for column in spec.extra.values()}
+    used |= {name for attribute in spec.attributes.values() for rule in attribute.rules for name in rule.when}
+    return frozenset(
+        name
+        for name, attribute in spec.attributes.items()
+        if name not in used
+        and rendered_attribute(name, attribute) is None
+        and any(title_word(key, value) for key, value in attribute.values.items())
+    )
 
 
 def fill_templates(titles: CompiledTitles, template_N: Index, chosen: Mapping[str, Index]) -> Index:

@@ -164,6 +164,10 @@ def _choices(product: Product) -> dict[str, str]:
 # -- prices as text ----------------------------------------------------------------------------------------------------
 
 
+_CODE_FORMAT = "¤¤ #,##0.00"
+"""USD 17.50, with as many decimals as the currency has."""
+
+
 def format_price(price: float, currency: str, market: str | None = None) -> str:
     """Return a price as people of `market` write it, such as 1.290,00 € or ₹1,29,999; American form by default.
 
@@ -349,7 +353,7 @@ def _subtitle(spec: CatalogSpec, product: Product) -> str:
     category = product.category3_code or ""
     price = _spec_price(spec, product.price)
     if not font_supports(price):
-        price = f"{product.currency_code} {product.price:,.10g}"
+        price = format_currency(product.price or 0.0, spec.shop.currency_code, _CODE_FORMAT, locale="en_US")
     return f"{category}   {price}" if font_supports(category) else price
 
 

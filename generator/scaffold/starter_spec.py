@@ -128,11 +128,12 @@ _MATERIAL_PRICES = {
     "patent-leather": 1.85,
     "exotic-leather": 3.0,
     "metal": 1.3,
+    "straw": 1.0,
 }
 """Material -> price factor."""
 _UNPATTERNED = (
     *("leather", "grained-leather", "patent-leather", "exotic-leather", "suede", "shearling", "velvet", "corduroy"),
-    *("denim", "glass", "acetate", "metal", "gabardine", "boucle", "cable-knit", "rib-knit"),
+    *("denim", "glass", "acetate", "metal", "gabardine", "boucle", "cable-knit", "rib-knit", "straw"),
 )
 _COLOURS = {
     "black": "#1b1a1c",

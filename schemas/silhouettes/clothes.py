@@ -1,6 +1,6 @@
 """Silhouettes of clothes: coats and jackets, tops, dresses and bottoms."""
 
-from schemas.silhouettes.record import CLOTH, EVERY_FIT, FOLDABLE, FOLDED, WORN, Silhouette
+from schemas.silhouettes.record import CLOTH, EVERY_FIT, FOLDABLE, FOLDED, TURNED, WORN, Silhouette
 
 COATS_AND_JACKETS = (
     Silhouette(
@@ -153,18 +153,17 @@ COATS_AND_JACKETS = (
             "ダウンジャケット",
             "PUFFER JACKETS",
         ),
-        category_pattern=r"puffer|down (jacket|coat)|daunen|doudoune|piumin|parka|anorak|羽绒|ダウン",
+        category_pattern=r"puffer|down (jacket|coat)|daunen|doudoune|piumin|羽绒|ダウン",
         match_priority=100,
         title_words="""
-            en: puffer, puffer coat, down jacket, down coat, padded jacket, padded coat, puffa jacket, parka,
-                down parka, puffer parka, puffer blouson
-            de: daunenjacke, daunenjacken, daunenmantel, daunenparka, pufferjacken, winterjacke, parka, parkas,
-                wattierte jacke
-            fr: doudoune, parka
-            ja: ダウンコート, ダウン, パファージャケット, モッズコート, 中綿ジャケット
+            en: puffer, puffer coat, down jacket, down coat, padded jacket, padded coat, puffa jacket,
+                puffer parka, puffer blouson
+            de: daunenjacke, daunenjacken, daunenmantel, daunenparka, pufferjacken, winterjacke, wattierte jacke
+            fr: doudoune
+            ja: ダウンコート, ダウン, パファージャケット, 中綿ジャケット
             zh: 羽绒服
-            it: piumino, piumini, parka
-            es: plumífero, plumas!, parka, anorak acolchado
+            it: piumino, piumini
+            es: plumífero, plumas!, anorak acolchado
         """,
         usual_usd=160,
         materials=("nylon",),
@@ -194,6 +193,137 @@ COATS_AND_JACKETS = (
         materials=("nylon", "cotton"),
     ),
     Silhouette(
+        name="denim-jacket",
+        shows=CLOTH | {"hardware"},
+        cuts={"fit": EVERY_FIT, "presentation": WORN},
+        size_wording="garment",
+        nouns=(
+            "Trucker Jacket",
+            "Trucker Jacket",
+            "Truckerjacke",
+            "Veste trucker",
+            "トラッカージャケット",
+            "Trucker Jacket",
+        ),
+        group="outerwear",
+        category=(
+            *("TRUCKER JACKETS", "TRUCKER JACKETS", "TRUCKERJACKEN", "VESTES TRUCKER", "トラッカージャケット"),
+            "TRUCKER JACKETS",
+        ),
+        category_pattern=(
+            r"(denim|jeans?) ?jacke|trucker ?jack|vestes? (trucker|en jean)|gジャン|(トラッカー|デニム)ジャケット"
+        ),
+        match_priority=52,
+        title_words="""
+            en: denim jacket, jean jacket, jeans jacket, trucker jacket, western jacket
+            de: jeansjacke, jeansjacken, denimjacke, truckerjacke, truckerjacken
+            fr: veste en jean, veste trucker
+            ja: Gジャン, デニムジャケット, ジージャン
+            zh: 牛仔夹克, 牛仔外套
+            it: giacca di jeans, giubbotto di jeans
+            es: cazadora vaquera, chaqueta vaquera
+        """,
+        usual_usd=90,
+        materials=("denim", "corduroy", "cotton", "suede"),
+    ),
+    Silhouette(
+        name="windbreaker",
+        shows=CLOTH | {"hardware"},
+        cuts={"fit": EVERY_FIT, "presentation": WORN},
+        size_wording="garment",
+        nouns=("Windbreaker", "Windbreaker", "Windjacke", "Coupe-vent", "ウインドブレーカー", "Windcheater"),
+        group="outerwear",
+        category=("WINDBREAKERS", "WINDBREAKERS", "WINDJACKEN", "COUPE-VENTS", "ウインドブレーカー", "WINDCHEATERS"),
+        category_pattern=(
+            r"wind ?(breaker|cheater|jacke)|coupe-?vent|rain jacket|regenjacke|softshell|ウ[イィ]ンドブレーカー"
+        ),
+        match_priority=54,
+        title_words="""
+            en: windcheater, windrunner, anorak, windbreaker jacket, coach jacket, softshell, softshell jacket,
+                shell jacket, rain jacket, wind jacket, cagoule
+            de: windjacken, windbreaker, regenjacke, regenjacken, softshelljacke, anorak, übergangsjacke
+            fr: k-way, anorak
+            ja: ウィンドブレーカー, アノラック, マウンテンパーカー, レインジャケット
+            zh: 冲锋衣
+            it: giacca a vento, k-way
+            es: cortavientos, chubasquero
+        """,
+        usual_usd=80,
+        materials=("nylon", "gabardine"),
+    ),
+    Silhouette(
+        name="track-jacket",
+        shows=CLOTH | {"hardware"},
+        cuts={"fit": EVERY_FIT, "presentation": WORN},
+        size_wording="garment",
+        nouns=(
+            *("Track Jacket", "Track Top", "Trainingsjacke", "Veste de survêtement", "トラックジャケット"),
+            "Track Jacket",
+        ),
+        group="outerwear",
+        category=(
+            *("TRACK JACKETS", "TRACK TOPS", "TRAININGSJACKEN", "VESTES DE SURVÊTEMENT", "トラックジャケット"),
+            "TRACK JACKETS",
+        ),
+        category_pattern=r"track (jacket|top)|tracksuit (jacket|top)|trainingsjacke|vestes? de surv|トラックジャケット",
+        match_priority=56,
+        title_words="""
+            en: track top, tracksuit top, tracksuit jacket, training jacket, warm-up jacket
+            de: trainingsjacken, sportjacke, sweatjacke, sweatjacken
+            fr: veste de survêtement, veste de jogging
+            ja: トラックトップ, ジャージ上
+            it: giacca della tuta
+            es: chaqueta de chándal
+        """,
+        usual_usd=60,
+        materials=("jersey", "nylon", "cotton"),
+    ),
+    Silhouette(
+        name="fleece-jacket",
+        shows=CLOTH | {"hardware"},
+        cuts={"fit": EVERY_FIT, "presentation": WORN},
+        size_wording="garment",
+        nouns=("Fleece Jacket", "Fleece Jacket", "Fleecejacke", "Veste polaire", "フリースジャケット", "Fleece Jacket"),
+        group="outerwear",
+        category=(
+            *("FLEECE JACKETS", "FLEECE JACKETS", "FLEECEJACKEN", "VESTES POLAIRES", "フリースジャケット"),
+            "FLEECE JACKETS",
+        ),
+        category_pattern=r"fleece|polaire|フリース",
+        match_priority=58,
+        title_words="""
+            en: zip fleece, fleece, half-zip fleece, teddy jacket, sherpa jacket
+            de: fleecejacken, fleece, teddyjacke
+            fr: polaire
+            ja: フリース, ボアジャケット
+            it: pile, giacca in pile
+            es: forro polar
+        """,
+        usual_usd=70,
+        materials=("shearling", "wool", "jersey"),
+    ),
+    Silhouette(
+        name="parka",
+        shows=CLOTH | {"lining", "quilting"},
+        cuts={"fit": EVERY_FIT, "presentation": WORN},
+        size_wording="garment",
+        nouns=("Parka", "Parka", "Parka", "Parka", "モッズコート", "Parka"),
+        group="outerwear",
+        category=("PARKAS", "PARKAS", "PARKAS", "PARKAS", "モッズコート", "PARKAS"),
+        category_pattern=r"parka|anorak|モッズコート",
+        match_priority=95,
+        title_words="""
+            en: fishtail parka, down parka, hooded parka
+            de: parkas, winterparka
+            fr: parka
+            zh: 派克大衣
+            it: parka
+            es: parka
+        """,
+        usual_usd=170,
+        materials=("cotton", "nylon", "canvas"),
+    ),
+    Silhouette(
         name="bomber-jacket",
         shows=CLOTH | {"hardware"},
         cuts={"fit": EVERY_FIT, "presentation": WORN},
@@ -205,18 +335,14 @@ COATS_AND_JACKETS = (
         match_priority=60,
         title_words="""
             en: bomber, blouson, flight jacket, varsity jacket, harrington jacket, harrington, aviator jacket,
-                track jacket, track top, windbreaker, windcheater, windrunner, anorak, windbreaker jacket,
-                coach jacket, baseball jacket, college jacket, ma-1, softshell, softshell jacket, shell jacket,
-                rain jacket, jacket
-            de: blouson, blousons, bomberjacke, bomberjacken, bomber, trainingsjacke, trainingsjacken, windjacke,
-                windjacken, windbreaker, lederjacke, fliegerjacke, collegejacke, regenjacke, softshelljacke,
-                fleecejacke, jacke, jacken, anorak, übergangsjacke
-            fr: blouson, bomber, blouson aviateur, veste de survêtement, coupe-vent, teddy, k-way, anorak, perfecto
-            ja: ブルゾン, ボンバージャケット, MA-1, スタジャン, トラックジャケット, ウインドブレーカー,
-                ウィンドブレーカー, アノラック, ライダースジャケット, ライダース, ジャンパー, マウンテンパーカー
+                baseball jacket, college jacket, ma-1, jacket
+            de: blouson, blousons, bomberjacke, bomberjacken, bomber, lederjacke, fliegerjacke, collegejacke,
+                jacke, jacken
+            fr: blouson, bomber, blouson aviateur, teddy, perfecto
+            ja: ブルゾン, ボンバージャケット, MA-1, スタジャン, ライダースジャケット, ライダース, ジャンパー
             zh: 夹克
-            it: bomber, giubbotto, giubbotti, giubbino, giacca a vento
-            es: cazadora, bomber, chaqueta bomber, cortavientos
+            it: bomber, giubbotto, giubbotti, giubbino
+            es: cazadora, bomber, chaqueta bomber
         """,
         usual_usd=130,
         materials=("nylon", "suede", "leather", "shearling"),
@@ -454,34 +580,101 @@ DRESSES_AND_BOTTOMS = (
         materials=("cotton", "denim", "wool", "satin", "corduroy"),
     ),
     Silhouette(
+        name="leggings",
+        shows=CLOTH,
+        cuts={"presentation": TURNED},
+        size_wording="garment",
+        nouns=("Leggings", "Leggings", "Leggings", "Legging", "レギンス", "Leggings"),
+        group="clothing",
+        category=("LEGGINGS", "LEGGINGS", "LEGGINGS", "LEGGINGS", "レギンス", "LEGGINGS"),
+        category_pattern=r"leggings?\b|\btights\b|jegging|tregging|レギンス|打底裤",
+        match_priority=484,
+        title_words="""
+            en: legging, leggins, jeggings, running tights, training tights, sports tights, compression tights,
+                workout tights, yoga tights, gym tights, yoga pants, stirrup pants, capri leggings, treggings
+            de: legging, leggins, treggings, jeggings, sporttights, lauftights, laufhose
+            fr: legging, jegging, treggings, legging de sport
+            ja: スポーツタイツ, ランニングタイツ, レギンスパンツ
+            zh: 打底裤, 紧身裤
+            it: leggings, leggins
+            es: leggings, mallas
+        """,
+        usual_usd=35,
+        materials=("jersey", "nylon", "cotton"),
+    ),
+    Silhouette(
+        name="track-pants",
+        shows=CLOTH,
+        cuts={"fit": EVERY_FIT, "presentation": TURNED},
+        size_wording="garment",
+        nouns=("Track Pants", "Joggers", "Jogginghose", "Pantalon de jogging", "トラックパンツ", "Track Pants"),
+        group="clothing",
+        category=(
+            *("TRACK PANTS", "JOGGERS", "JOGGINGHOSEN", "PANTALONS DE JOGGING", "トラックパンツ"),
+            "TRACK PANTS",
+        ),
+        category_pattern=(
+            r"track ?pants?|track ?suit|jogg(er|ing)|sweat ?pants?|trainingshose|sporthose|surv[eê]tement"
+            r"|トラックパンツ"
+        ),
+        match_priority=482,
+        title_words="""
+            en: joggers, jogger, jogger pants, jogging bottoms, jogging pants, sweatpants, sweat pants, trackpants,
+                tracksuit bottoms, tracksuit pants, track bottoms, lounge pants, training pants, sweat bottoms
+            de: jogginghosen, jogger, trainingshose, trainingshosen, sweathose, sporthose
+            fr: pantalon de jogging, jogging!, pantalon de survêtement, bas de survêtement, bas de jogging
+            ja: ジョガーパンツ, スウェットパンツ, ジョガー, ジャージパンツ
+            zh: 运动裤
+            it: pantaloni della tuta, pantaloni da jogging, joggers
+            es: pantalón de chándal, pantalones de chándal, joggers
+        """,
+        usual_usd=45,
+        materials=("jersey", "nylon", "cotton"),
+    ),
+    Silhouette(
+        name="cargo-trousers",
+        shows=CLOTH,
+        cuts={"fit": EVERY_FIT, "presentation": TURNED},
+        size_wording="garment",
+        nouns=("Cargo Pants", "Cargo Trousers", "Cargohose", "Pantalon cargo", "カーゴパンツ", "Cargo Trousers"),
+        group="clothing",
+        category=("CARGO PANTS", "CARGO TROUSERS", "CARGOHOSEN", "PANTALONS CARGO", "カーゴパンツ", "CARGO TROUSERS"),
+        category_pattern=r"cargo|battle|カーゴ|工装裤",
+        match_priority=486,
+        title_words="""
+            en: cargo trousers, cargo pants, cargo joggers, utility trousers, utility pants, combat trousers
+            de: cargohosen, cargo hose, cargo-hose
+            fr: pantalon cargo, pantalon battle
+            ja: カーゴ
+            zh: 工装裤
+            it: pantaloni cargo, cargo
+            es: pantalón cargo, pantalones cargo
+        """,
+        usual_usd=60,
+        materials=("cotton", "twill", "nylon", "canvas"),
+    ),
+    Silhouette(
         name="trousers",
         shows=CLOTH,
-        cuts={"fit": EVERY_FIT, "presentation": FOLDABLE},
+        cuts={"fit": EVERY_FIT, "presentation": (*TURNED, "folded")},
         folded_shows=FOLDED,
         size_wording="garment",
         nouns=("Pants", "Trousers", "Hose", "Pantalon", "パンツ", "Trousers"),
         group="clothing",
         category=("PANTS", "TROUSERS", "HOSEN", "PANTALONS", "パンツ", "TROUSERS"),
-        category_pattern=r"trouser|pants?\b|legging|jogger|chino|denim|tailoring|suit|hose|pantalon|裤|パンツ|デニム",
+        category_pattern=r"trouser|pants?\b|chino|denim|tailoring|suit|hose|pantalon|裤|パンツ|デニム",
         match_priority=490,
         title_words="""
-            en: trousers, pants, slacks, chinos, chino pants, chino trousers, cargo pants, cargo trousers, joggers,
-                jogger pants, jogging bottoms, sweatpants, sweat pants, track pants, trackpants, tracksuit bottoms,
-                tracksuit pants, track bottoms, leggings, leggins, jeggings, cords!, khakis!, dress pants,
-                suit trousers, suit pants, tuxedo trousers, tuxedo pants, culottes pants, palazzo pants,
-                running tights, training tights, sports tights, compression tights, workout tights, yoga tights,
-                gym tights, yoga pants, jodhpurs, slouch pants, stirrup pants, flares!, lounge pants
-            de: hose, hosen, chino, chinos, chinohose, cargohose, jogginghose, jogginghosen, jogger, trainingshose,
-                stoffhose, leggings, leggins, anzughose, cordhose, sweathose, sporthose, laufhose, treggings,
-                bundfaltenhose, sporttights, lauftights
-            fr: pantalon, chino, pantalon de jogging, jogging!, pantalon cargo, pantalon de survêtement,
-                bas de survêtement, legging, jegging, pantalon de costume, treggings
-            ja: トラウザー, トラウザーズ, スラックス, チノパン, チノパンツ, カーゴパンツ, ジョガーパンツ,
-                スウェットパンツ, トラックパンツ, レギンス, ワイドパンツ, ロングパンツ, イージーパンツ, ズボン,
-                テーパードパンツ, ジョガー
+            en: trousers, pants, slacks, chinos, chino pants, chino trousers, cords!, khakis!, dress pants,
+                suit trousers, suit pants, tuxedo trousers, tuxedo pants, culottes pants, palazzo pants, jodhpurs,
+                slouch pants, flares!
+            de: hose, hosen, chino, chinos, chinohose, stoffhose, anzughose, cordhose, bundfaltenhose
+            fr: pantalon, chino, pantalon de costume
+            ja: トラウザー, トラウザーズ, スラックス, チノパン, チノパンツ, ワイドパンツ, ロングパンツ, イージーパンツ,
+                ズボン, テーパードパンツ
             zh: 长裤, 裤子, 休闲裤
-            it: pantalone, pantaloni, leggings, chino, chinos
-            es: pantalón, pantalones, leggings, chinos, mallas
+            it: pantalone, pantaloni, chino, chinos
+            es: pantalón, pantalones, chinos
         """,
         usual_usd=70,
         materials=("cotton", "denim", "wool", "linen", "corduroy"),
@@ -489,7 +682,7 @@ DRESSES_AND_BOTTOMS = (
     Silhouette(
         name="jeans",
         shows=CLOTH,
-        cuts={"fit": EVERY_FIT, "presentation": FOLDABLE},
+        cuts={"fit": EVERY_FIT, "presentation": (*TURNED, "folded")},
         folded_shows=FOLDED,
         size_wording="garment",
         nouns=("Jeans", "Jeans", "Jeans", "Jean", "ジーンズ", "Jeans"),
@@ -512,7 +705,7 @@ DRESSES_AND_BOTTOMS = (
     Silhouette(
         name="shorts",
         shows=CLOTH,
-        cuts={"fit": EVERY_FIT, "presentation": FOLDABLE},
+        cuts={"fit": EVERY_FIT, "presentation": (*TURNED, "folded")},
         folded_shows=FOLDED,
         size_wording="garment",
         nouns=("Shorts", "Shorts", "Shorts", "Short", "ショートパンツ", "Shorts"),
@@ -537,7 +730,7 @@ DRESSES_AND_BOTTOMS = (
     Silhouette(
         name="swimsuit",
         shows=CLOTH,
-        cuts={"neckline": ("round", "v"), "presentation": WORN},
+        cuts={"neckline": ("round", "v"), "presentation": TURNED},
         size_wording="garment",
         nouns=("One-Piece Swimsuit", "Swimsuit", "Badeanzug", "Maillot de bain", "水着", "Swimsuit"),
         group="clothing",
@@ -562,7 +755,7 @@ DRESSES_AND_BOTTOMS = (
     Silhouette(
         name="swim-shorts",
         shows=CLOTH,
-        cuts={"presentation": WORN},
+        cuts={"presentation": TURNED},
         size_wording="garment",
         nouns=("Swim Trunks", "Swim Shorts", "Badehose", "Short de bain", "スイムパンツ", "Swim Shorts"),
         group="clothing",

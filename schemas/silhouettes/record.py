@@ -11,8 +11,10 @@ CLOTH = frozenset({"material", "pattern", "size"})
 """What nearly all silhouettes show."""
 EVERY_FIT = ("slim", "straight", "loose")
 """The words of the cut `fit`."""
-WORN = ("flat", "turned")
-"""The words of the cut `presentation` of most clothes: square to the camera, or on a body turned a little."""
+TURNED = ("flat", "turned")
+"""The words of the cut `presentation` of trousers and swimwear: square to the camera, or on a body turned a little."""
+WORN = (*TURNED, "ghost-mannequin")
+"""The words of the cut `presentation` of most clothes: also on a body that is not seen."""
 FOLDABLE = (*WORN, "folded")
 """The words of the cut `presentation` of clothes that shops also fold to a stack."""
 FOLDED = frozenset({"material", "pattern", "presentation"})

@@ -113,21 +113,58 @@ SHOES = (
         nouns=("Sandals", "Sandals", "Sandalen", "Sandales", "サンダル", "Sandals"),
         group="shoes",
         category=("SANDALS", "SANDALS", "SANDALEN", "SANDALES", "サンダル", "SANDALS"),
-        category_pattern=r"sandal|flip flop|\bslides?\b|espadrille|サンダル",
+        category_pattern=r"sandal|espadrille|サンダル",
         match_priority=360,
         title_words="""
-            en: sandals, floaters, slides!, flip flops, flip-flops, thong sandals, flipflops, sliders!,
-                slide sandals, pool slides, gladiator sandals, slide!, mule sandals, platform sandals,
-                wedge sandals, gladiators
-            de: sandale, sandalen, sandalette, sandaletten, badelatschen, badeschlappen, zehentrenner, flip-flops,
-                badeslipper, pantolette, pantoletten, slides
-            fr: sandales, sandale, tongs, claquettes, nu-pieds, spartiates, sandalettes
-            ja: スポーツサンダル, ビーチサンダル, シャワーサンダル, スライドサンダル, スライド
-            zh: 凉鞋, 拖鞋
-            it: sandali, sandalo, ciabatte, infradito
-            es: sandalias, sandalia, chanclas
+            en: sandals, floaters, gladiator sandals, mule sandals, platform sandals, wedge sandals, gladiators
+            de: sandale, sandalen, sandalette, sandaletten, pantolette, pantoletten
+            fr: sandales, sandale, nu-pieds, spartiates, sandalettes
+            ja: スポーツサンダル
+            zh: 凉鞋
+            it: sandali, sandalo
+            es: sandalias, sandalia
         """,
         usual_usd=75,
         materials=("leather", "suede"),
+    ),
+    Silhouette(
+        name="slide",
+        shows=CLOTH,
+        nouns=("Slides", "Sliders", "Badelatschen", "Claquettes", "シャワーサンダル", "Slides"),
+        group="shoes",
+        category=("SLIDES", "SLIDERS", "BADELATSCHEN", "CLAQUETTES", "シャワーサンダル", "SLIDES"),
+        category_pattern=r"\bslid(es?|ers?)\b|badelatsch|badeschlapp|claquette|シャワーサンダル",
+        match_priority=355,
+        title_words="""
+            en: slides!, sliders!, slide sandals, pool slides, slide!, pool sliders, slider sandals
+            de: badelatschen, badeschlappen, badeslipper, slides, badepantoletten
+            fr: claquettes, claquettes de piscine
+            ja: シャワーサンダル, スライドサンダル, スライド
+            zh: 拖鞋
+            it: ciabatte, ciabatte da piscina
+            es: chanclas de pala, palas!
+        """,
+        usual_usd=35,
+        materials=("leather", "nylon"),
+    ),
+    Silhouette(
+        name="flip-flop",
+        shows=CLOTH,
+        nouns=("Flip-Flops", "Flip-Flops", "Zehentrenner", "Tongs", "ビーチサンダル", "Flip-Flops"),
+        group="shoes",
+        category=("FLIP-FLOPS", "FLIP-FLOPS", "ZEHENTRENNER", "TONGS", "ビーチサンダル", "FLIP-FLOPS"),
+        category_pattern=r"flip.?flop|zehentrenner|\btongs?\b|infradito|chancla|ビーチサンダル",
+        match_priority=345,
+        title_words="""
+            en: flip flops, flip-flops, thong sandals, flipflops, thongs!
+            de: zehentrenner, flip-flops, flip flops, zehensandalen
+            fr: tongs
+            ja: ビーチサンダル, ビーサン
+            zh: 人字拖
+            it: infradito
+            es: chanclas, chancletas
+        """,
+        usual_usd=20,
+        materials=("leather", "canvas"),
     ),
 )

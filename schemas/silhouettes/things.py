@@ -347,6 +347,66 @@ ACCESSORIES = (
         materials=("knit", "wool", "cashmere", "rib-knit"),
     ),
     Silhouette(
+        name="flat-cap",
+        shows=CLOTH,
+        nouns=("Flat Cap", "Flat Cap", "Schiebermütze", "Casquette plate", "ハンチング", "Flat Cap"),
+        group="accessories",
+        category=("FLAT CAPS", "FLAT CAPS", "SCHIEBERMÜTZEN", "CASQUETTES PLATES", "ハンチング", "FLAT CAPS"),
+        category_pattern=r"flat ?caps?\b|newsboy|schieberm[uü]tze|casquettes? plates?|ハンチング",
+        match_priority=107,
+        title_words="""
+            en: flat cap, newsboy cap, newsboy hat, ivy cap, driving cap, baker boy hat, baker boy cap
+            de: schiebermütze, schiebermützen, flatcap, flat cap, schirmkappe, ballonmütze
+            fr: casquette plate, béret casquette, casquette gavroche
+            ja: ハンチング, ハンチング帽, キャスケット
+            zh: 报童帽
+            it: coppola, coppole
+            es: gorra plana, boina inglesa
+        """,
+        usual_usd=35,
+        materials=("wool", "linen", "cotton"),
+    ),
+    Silhouette(
+        name="fedora",
+        shows=CLOTH,
+        nouns=("Fedora", "Fedora", "Filzhut", "Fédora", "中折れ帽", "Fedora"),
+        group="accessories",
+        category=("FEDORAS", "FEDORAS", "FILZHÜTE", "FÉDORAS", "中折れ帽", "FEDORAS"),
+        category_pattern=r"f[eé]dora|trilby|panama|filzh[uü]t|中折れ",
+        match_priority=105,
+        title_words="""
+            en: fedora, fedora hat, trilby, trilby hat, panama hat, felt hat, felt fedora
+            de: filzhut, filzhüte, fedora, trilby, panamahut, panamahüte
+            fr: fédora, fedora, chapeau feutre, borsalino!, chapeau panama, panama
+            ja: 中折れ帽, フェドラ, 中折れハット, パナマハット
+            zh: 礼帽
+            it: fedora, cappello fedora, cappello in feltro
+            es: sombrero fedora, fedora, sombrero de fieltro, sombrero panamá
+        """,
+        usual_usd=45,
+        materials=("wool", "straw"),
+    ),
+    Silhouette(
+        name="sun-hat",
+        shows=CLOTH,
+        nouns=("Sun Hat", "Sun Hat", "Sonnenhut", "Capeline", "つば広帽", "Sun Hat"),
+        group="accessories",
+        category=("SUN HATS", "SUN HATS", "SONNENHÜTE", "CAPELINES", "つば広帽", "SUN HATS"),
+        category_pattern=r"sun.?hat|straw hat|beach hat|sonnenh[uü]t|strohh[uü]t|capeline|chapeaux? de paille|つば広",
+        match_priority=103,
+        title_words="""
+            en: sun hat, straw hat, floppy hat, beach hat, wide brim hat, wide-brim hat
+            de: sonnenhut, sonnenhüte, strohhut, strohhüte, schlapphut, strandhut
+            fr: capeline, chapeau de paille, chapeau de soleil, chapeau de plage
+            ja: つば広帽, つば広ハット, 麦わら帽子, ストローハット
+            zh: 草帽, 遮阳帽
+            it: cappello di paglia, cappello da sole, cappello da spiaggia
+            es: pamela, sombrero de paja, sombrero de playa
+        """,
+        usual_usd=35,
+        materials=("straw", "cotton"),
+    ),
+    Silhouette(
         name="bucket-hat",
         shows=CLOTH,
         nouns=("Bucket Hat", "Bucket Hat", "Fischerhut", "Bob", "バケットハット", "Bucket Hat"),
@@ -355,8 +415,8 @@ ACCESSORIES = (
         category_pattern=r"bucket|fischerh[uü]t|\bbobs?\b|バケット",
         match_priority=110,
         title_words="""
-            en: bucket hat, bucket, fisherman hat, sun hat, hat, bush hat, boonie hat
-            de: fischerhut, fischerhüte, bucket hat, sonnenhut, anglerhut, hut, hüte
+            en: bucket hat, bucket, fisherman hat, hat, bush hat, boonie hat
+            de: fischerhut, fischerhüte, bucket hat, anglerhut, hut, hüte
             fr: bob!, bobs!, chapeau bob, chapeau
             ja: バケハ, サファリハット, フィッシャーマンハット, ハット, 帽子
             zh: 渔夫帽

@@ -28,15 +28,15 @@ CURRENCIES = {"US": "USD", "UK": "GBP", "DE": "EUR", "FR": "EUR", "JP": "JPY", "
 LEVELS = {"US": 90.0, "UK": 75.0, "DE": 90.0, "FR": 90.0, "JP": 12000.0, "IN": 3500.0}
 LOANWORDS: dict[str, set[str]] = {
     "DE": {
-        *("hoodie", "jeans", "rucksack", "shirt", "shorts", "t", "details", "vase", "v"),
+        *("hoodie", "jeans", "leggings", "rucksack", "shirt", "shorts", "t", "details", "vase", "v"),
         *("jersey", "denim", "nylon", "gabardine", "satin"),
         *("beige", "camel", "gold", "khaki", "orange", "sand"),
-        *("beanie", "clutch", "crossbody", "pumps"),
+        *("beanie", "clutch", "crossbody", "pumps", "parka"),
     },
     "FR": {
         *("trench", "coat", "t", "shirt", "polo", "short", "vase", "mug", "v"),
         *("jersey", "denim", "nylon", "gabardine", "satin"),
-        *("plaid", "cape", "duffle", "gilet", "beige", "camel", "olive", "orange"),
+        *("plaid", "cape", "cargo", "duffle", "gilet", "parka", "trucker", "beige", "camel", "olive", "orange"),
     },
     "JP": set(),
 }

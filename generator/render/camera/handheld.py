@@ -9,6 +9,7 @@ from PIL import Image
 
 from generator.render.camera.surfaces import FloorPoints
 from generator.render.engine import Float32Array
+from generator.render.engine.drape import shift_points
 from generator.render.engine.height_field import resize, smooth_noise
 from generator.render.engine.scene import Scene
 from generator.render.engine.variation import Variation
@@ -17,11 +18,13 @@ Matrix = npt.NDArray[np.floating[Any]]
 HUNG_TOPS = frozenset({"sweater", "cardigan", "hoodie", "shirt", "t-shirt", "polo-shirt", "dress"})
 HUNG_COATS = frozenset(
     {"trench-coat", "coat", "car-coat", "duffle-coat", "cape", "quilted-jacket", "puffer-jacket"}
-    | {"gilet", "bomber-jacket", "blazer"}
+    | {"gilet", "bomber-jacket", "blazer", "denim-jacket", "windbreaker", "track-jacket", "fleece-jacket", "parka"}
 )
-CLIPPED = frozenset({"skirt", "trousers", "jeans", "shorts", "swim-shorts"})
-FRAME_FILL = 0.93
-"""Extent of a product of ordinary size in the frame, as a share of the image."""
+CLIPPED = frozenset(
+    {"skirt", "trousers", "jeans", "shorts", "swim-shorts", "leggings", "track-pants", "cargo-trousers"}
+)
+FRAME_FILL = 0.79, 1.02
+"""Extent of most products of ordinary size in the frame, as a share of the image."""
 UPRIGHT, SIDEWAYS, SQUARE = (3, 4), (4, 3), (1, 1)
 LANDSCAPE = {
     **dict.fromkeys(("dress", "trousers", "jeans", "boot", "scarf", "tie"), 0.05),
@@ -74,7 +77,7 @@ def _sheet_to_image(scene: Scene, turn: float) -> Matrix:
     The distance makes the product fill about as much of the frame as people choose; a small product fills less.
     """
     shot = scene.shot
-    stretch, shear = np.exp(shot.uniform("stretch", -0.13, 0.13)), shot.uniform("shear", -0.06, 0.06)
+    stretch, shear = np.exp(shot.uniform("stretch", -0.07, 0.05)), shot.uniform("shear", -0.06, 0.06)
     spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     linear = spin @ np.array([[stretch, shear], [0, 1 / stretch]])
     step = max(1, scene.side // 56)
@@ -85,9 +88,12 @@ def _sheet_to_image(scene: Scene, turn: float) -> Matrix:
     low, high = flat.min(axis=1), flat.max(axis=1)
     half = 0.5 * np.array(frame_size(scene))[::-1] / scene.size
     extent, limit = float((high - low).max()), float(((high - low) / (2 * half)).max())
-    near = FRAME_FILL * shot.uniform("near", 0.88, 1.18) / limit * min(1.0, extent / 0.85) ** 0.25
-    room = np.maximum(0.04, half - 0.5 * near * (high - low))
-    middle = room * np.array([shot.uniform("right", -0.5, 0.5), shot.uniform("down", -0.5, 0.5)])
+    fill = shot.uniform("near", *FRAME_FILL)
+    if shot.chance("close", 0.08):
+        fill *= shot.uniform("nearer", 1.05, 1.25)
+    near = fill / limit * min(1.0, extent / 0.85) ** 0.10
+    room = np.maximum(0.03, half - 0.5 * near * (high - low))
+    middle = room * np.array([shot.uniform("right", -0.6, 0.6), shot.uniform("down", -0.55, 0.65)])
     to_picture: Matrix = np.eye(3)
     to_picture[:2, :2] = near * linear
     to_picture[:2, 2] = middle - near * 0.5 * (low + high) - near * linear @ np.array([0.5, 0.5])
@@ -110,9 +116,10 @@ def _sample_turn(shot: Variation, hung: bool) -> float:
     """Sample the rotation: most are small; a few photographs are taken from the side or from the far end."""
     if hung:
         return shot.uniform("held", -0.06, 0.06)
-    if shot.chance("turned far", 0.03):
+    if shot.chance("turned far", 0.012):
         return shot.choice("quarter", (-np.pi / 2, np.pi / 2, np.pi)) + shot.uniform("held", -0.15, 0.15)
-    return shot.uniform("held", -0.16, 0.16) + shot.uniform("held askew", -0.14, 0.14)
+    turn = shot.uniform("held", -0.07, 0.07) + shot.uniform("held askew", -0.07, 0.07)
+    return turn + (shot.uniform("held far", -0.25, 0.25) if shot.chance("askew", 0.10) else 0.0)
 
 
 def _project(matrix: Matrix, rows: Float32Array, columns: Float32Array) -> tuple[Float32Array, Float32Array]:
@@ -124,21 +131,16 @@ def _project(matrix: Matrix, rows: Float32Array, columns: Float32Array) -> tuple
 
 
 def _displace(x: Float32Array, y: Float32Array, shot: Variation, scene: Scene) -> tuple[Float32Array, Float32Array]:
-    """Displace the points by a few hundredths and bend the whole: cloth is never perfectly flat."""
+    """Displace the points of the sheet (0 to 1) and bend the whole: cloth is never perfectly flat."""
     soft = scene.appearance.silhouette in HUNG_TOPS | HUNG_COATS | CLIPPED
-    wander = np.float32((0.006 if soft else 0.001) * shot.uniform("wander", 0.3, 1.5))
-    bend, lean = shot.uniform("bend", -0.10, 0.10) * soft, shot.uniform("taper", -0.10, 0.10) * soft
-    place = shot.generator("wander").uniform(0, 9, 2).astype(np.float32)
-    step = max(1, scene.size // 56)
-    cx, cy = (
-        np.ascontiguousarray(x[step // 2 :: step, step // 2 :: step]),
-        np.ascontiguousarray(y[step // 2 :: step, step // 2 :: step]),
-    )
-    dx = wander * (smooth_noise(cx + place[0], cy, 0.22) + 0.4 * smooth_noise(cx, cy + place[1], 0.09, layer=1))
-    dy = wander * (
-        smooth_noise(cx, cy + place[1], 0.22, layer=2) + 0.4 * smooth_noise(cx + place[0], cy, 0.09, layer=3)
-    )
-    dx = dx + bend * (cy - 0.5) ** 2 + lean * (cx - 0.5) * (cy - 0.5)
+    step = max(1, scene.size // 112)
+    cx, cy = (np.ascontiguousarray(plane[step // 2 :: step, step // 2 :: step]) for plane in (x, y))
+    if soft:
+        dx, dy = shift_points(cx, cy, scene.drape, shot)
+        bend, lean = shot.uniform("bend", -0.10, 0.10), shot.uniform("taper", -0.10, 0.10)
+        dx, dy = dx + bend * (cy - 0.5) ** 2 + lean * (cx - 0.5) * (cy - 0.5), dy
+    else:
+        dx, dy = (np.float32(0.001) * smooth_noise(cx, cy, 0.22, layer=layer) for layer in (0, 2))
     height, width = x.shape
     grown = [resize(np.asarray(d, np.float32), width, height, Image.Resampling.BILINEAR) for d in (dx, dy)]
     return x + grown[0], y + grown[1]

@@ -7,7 +7,7 @@ light and creases depend on the shot only.
 
 import copy
 import itertools
-from collections.abc import Callable
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -16,50 +16,30 @@ from PIL import Image
 from generator.render.camera.handheld import CLIPPED, HUNG_COATS, HUNG_TOPS, PixelMap, sample_camera
 from generator.render.camera.kernels import composite_product, sample_bilinear, tone_map
 from generator.render.camera.surfaces import add_neighbour, floor_surface, wall_surface
-from generator.render.clothes.hats import draw_cap_front
 from generator.render.engine import Float32Array
 from generator.render.engine.height_field import (
     TILE_SIDE,
-    Crease,
-    Fold,
     blur,
     resize,
-    smooth_noise,
-    sum_folds,
     white_noise_tile,
 )
 from generator.render.engine.lighting import shade_window
 from generator.render.engine.scene import Scene, allocate_planes
 from generator.render.engine.shading import FILM_STEPS
 from generator.render.engine.variation import Variation
-from generator.render.shoes.pairs import draw_shoe_pair
 
 BRIGHTEST = 2.0
 """Linear light at which the tone curve of a phone saturates."""
 LIMP = HUNG_TOPS | HUNG_COATS | CLIPPED
 """Silhouettes that crease and collapse when nobody wears them."""
+HUNG_SHARE = {**dict.fromkeys(HUNG_TOPS, 0.12), **dict.fromkeys(HUNG_COATS, 0.40), "dress": 0.35}
+"""Share of the snapshots of a silhouette that show it on a hanger."""
 FLATNESS = 0.35, 0.75
 """Height of limp clothes without a body in them, relative to the studio, where they are stuffed."""
-SHADOW_SHARE = 0.70
+TEXTURE_SHARE = 0.6
+"""Height of the fine marks of a material of limp clothes, relative to the studio."""
+SHADOW_SHARE = 0.5
 """Strength of the shadows between the panels of limp clothes, relative to the studio."""
-SNAPSHOT_VIEWS: dict[str, tuple[Callable[[Scene], None], float]] = {
-    "cap": (draw_cap_front, 0.9),
-    "sneaker": (draw_shoe_pair, 0.7),
-    "boot": (draw_shoe_pair, 0.5),
-    "loafer": (draw_shoe_pair, 0.7),
-    "pump": (draw_shoe_pair, 0.7),
-    "sandal": (draw_shoe_pair, 0.6),
-}
-"""Silhouette -> function that draws it from another side, and the share of snapshots that use it.
-
-In the studio caps and shoes are shown in profile. At home a cap is seen from the front, and shoes in pairs from above.
-"""
-
-
-def choose_view(scene: Scene) -> Callable[[Scene], None] | None:
-    """Return the function for another view of the silhouette, or None where this shot has the studio's view."""
-    draw, share = SNAPSHOT_VIEWS.get(scene.appearance.silhouette, (None, 0.0))
-    return draw if scene.shot.chance("other view", share) else None
 
 
 def render_snapshot(scene: Scene) -> Image.Image:
@@ -72,7 +52,7 @@ def render_snapshot(scene: Scene) -> Image.Image:
     if hung:
         _draw_hanger(scene, pixel_map, light)
     found = sample_bilinear(colours, alpha, pixel_map.x, pixel_map.y)
-    shadow = _contact_shadow(np.ascontiguousarray(found[..., 3]), scene.shot, hung)
+    shadow = _contact_shadow(np.ascontiguousarray(found[..., 3]), scene, hung)
     composite_product(light, found, shadow, *_sample_lighting((light.shape[0], light.shape[1]), scene.shot))
     return _develop(_blur_lens(light, scene.shot), scene.shot)
 
@@ -96,7 +76,7 @@ def is_hung(scene: Scene) -> bool:
     if scene.pose.folded:
         return False
     name = scene.appearance.silhouette
-    share = 0.24 if name in HUNG_TOPS | HUNG_COATS else 0.08 if name in CLIPPED else 0.0
+    share = HUNG_SHARE.get(name, 0.08 if name in CLIPPED else 0.0)
     return scene.shot.chance("hangs", share)
 
 
@@ -110,11 +90,11 @@ def _shade_product(scene: Scene) -> tuple[Float32Array, Float32Array]:
     window = _padded_slice(rows, side), _padded_slice(columns, side)
     crumpled = copy.copy(scene)
     (crumpled.height,) = allocate_planes(1, side)
-    np.add(scene.height, _sample_creases(scene), out=crumpled.height)
     limp = scene.appearance.silhouette in LIMP
-    flat = scene.shot.uniform("flat", *FLATNESS) if limp else 1.0
+    flat = np.float32(scene.shot.uniform("flat", *FLATNESS) if limp else 1.0)
+    np.add(flat * scene.height, scene.drape.height, out=crumpled.height)
     crumpled.shade = 1 - np.float32(SHADOW_SHARE if limp else 0.8) * (1 - scene.shade)
-    colours[window] = shade_window(crumpled, window, flat)
+    colours[window] = shade_window(crumpled, window, scene.lamp, TEXTURE_SHARE if limp else 1.0)
     return colours, alpha
 
 
@@ -123,32 +103,18 @@ def _padded_slice(covered: npt.NDArray[np.int64], side: int) -> slice:
     return slice(max(int(covered[0]) - 2, 0), min(int(covered[-1]) + 3, side))
 
 
-def _sample_creases(scene: Scene) -> Float32Array:
-    """Return long folds from wearing and packing, and crumple, as heights (units); shoes and bags crease less."""
-    shot, rng = scene.shot, scene.shot.generator("creases")
-    soft = scene.appearance.silhouette in LIMP
-    strength = shot.uniform("creased", 0.15, 1.0) ** 1.5 * (1.0 if soft else 0.3)
-    folds: list[Fold] = []
-    for _ in range(9):
-        x, y, angle, long = rng.uniform((-0.3, 0.0, 0.0, 0.10), (0.3, 0.75, 2 * np.pi, 0.34))
-        depth, width, bow = rng.uniform(-0.007, 0.007), rng.uniform(0.006, 0.018), rng.normal(0, 0.12)
-        end = x + long * np.cos(angle), y + long * np.sin(angle)
-        folds.append(Crease((x, y), end, depth * strength, width, bow))
-    x, y = scene.x, scene.y
-    place = np.float32(shot.uniform("crumples", 0, 9))
-    rough = 0.0050 * smooth_noise(x + place, y, 0.10) + 0.0022 * smooth_noise(x, y + place, 0.045, layer=1)
-    return np.asarray(sum_folds(folds, x, y) + np.float32(strength) * rough, np.float32)
-
-
-def _contact_shadow(cover: Float32Array, shot: Variation, hung: bool) -> Float32Array:
-    """Return the dark rim where cloth touches the surface, and a soft shadow away from the window."""
-    size = max(cover.shape)
-    reach = shot.uniform("shadow reach", 0.006, 0.016) * (2.0 if hung else 1.0)
-    angle = shot.uniform("shadow angle", 0, 2 * np.pi)
-    right, down = (round(reach * size * f(angle)) for f in (np.cos, np.sin))
-    soft = np.roll(blur(cover, 1.2 * reach * size), (down, right), axis=(0, 1))
-    rim = blur(cover, 0.006 * size)
-    return np.asarray(np.clip(shot.uniform("shadow", 0.15, 0.55) * soft + 0.15 * rim, 0, 0.85), np.float32)
+def _contact_shadow(cover: Float32Array, scene: Scene, hung: bool) -> Float32Array:
+    """Return a narrow dark shadow where cloth touches the surface, and a wide soft one, both away from the light."""
+    shot, lamp, size = scene.shot, scene.lamp, max(cover.shape)
+    flat = math.hypot(lamp.x, lamp.y) + 1e-9
+    reach = shot.uniform("shadow reach", 0.006, 0.015) * (2.2 if hung else 1.0) * size
+    shadow = np.zeros_like(cover)
+    strength = shot.uniform("shadow", 0.18, 0.50)
+    for share, near in ((0.55 if hung else 1.0, 0.28), (0.6, 1.0)):
+        right, down = (round(-near * reach * part / flat) for part in (lamp.x, lamp.y))
+        soft = np.roll(blur(cover, max(0.9 * near * reach, 0.8)), (down, right), axis=(0, 1))
+        shadow += np.float32(share * strength) * soft
+    return np.asarray(np.clip(shadow, 0, 0.85), np.float32)
 
 
 def _draw_hanger(scene: Scene, pixel_map: PixelMap, light: Float32Array) -> None:

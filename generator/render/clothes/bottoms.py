@@ -1,8 +1,11 @@
 """Draw trousers, jeans, shorts and swim shorts."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from generator.render.clothes.fronts import placket_side
 from generator.render.clothes.garment import LENGTHS, draw_stitches, straight_outline
-from generator.render.clothes.trouser_legs import FRONT, LegMeasures, draw_legs, leg_edges, place_trousers, sample_legs
+from generator.render.clothes.trouser_legs import FRONT, Leg, LegMeasures, draw_legs, place_trousers, sample_legs
 from generator.render.engine.curves import Curve, Point, mirrored_outline, on_side, outline, ribbon
 from generator.render.engine.fittings import draw_button, draw_flap, draw_ring, draw_strap
 from generator.render.engine.height_field import Crease
@@ -10,7 +13,7 @@ from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
 
 
-def _draw_waistband(scene: Scene, legs: LegMeasures, depth: float, *, loops: bool = True) -> int:
+def draw_waistband(scene: Scene, legs: LegMeasures, depth: float, *, loops: bool = True) -> int:
     """Draw a band with a tab over the fly; return the side of the tab (-1 or 1)."""
     w, side = legs.waist, placket_side(scene)
     band = mirrored_outline(
@@ -27,7 +30,7 @@ def _draw_waistband(scene: Scene, legs: LegMeasures, depth: float, *, loops: boo
     return side
 
 
-def _draw_rib_band(scene: Scene, legs: LegMeasures, depth: float) -> None:
+def draw_rib_band(scene: Scene, legs: LegMeasures, depth: float) -> None:
     """Draw a knitted waistband."""
     w = legs.waist
     band = mirrored_outline(
@@ -38,7 +41,8 @@ def _draw_rib_band(scene: Scene, legs: LegMeasures, depth: float) -> None:
     scene.add_panel(band, "rib", puff=0.010, soft=0.014, lift=0.004, shadow=0.45, reach=0.010)
 
 
-def _draw_fly(scene: Scene, legs: LegMeasures, side: int, rows: int = 1) -> None:
+def draw_fly(scene: Scene, legs: LegMeasures, side: int, rows: int = 1) -> None:
+    """Draw the stitches of a fly."""
     for i in range(rows):
         x = side * (0.034 - 0.007 * i)
         low = legs.crotch - 0.068
@@ -47,7 +51,8 @@ def _draw_fly(scene: Scene, legs: LegMeasures, side: int, rows: int = 1) -> None
         )
 
 
-def _draw_slant_pockets(scene: Scene, legs: LegMeasures) -> None:
+def draw_slant_pockets(scene: Scene, legs: LegMeasures) -> None:
+    """Draw pockets that slant from the waistband to the outer seam."""
     for side in (-1, 1):
         mouth = on_side([(0.60 * legs.waist, 0.048), (0.80 * legs.hip, 0.090), (legs.hip - 0.002, 0.142)], side)
         scene.darken(
@@ -57,20 +62,18 @@ def _draw_slant_pockets(scene: Scene, legs: LegMeasures) -> None:
         scene.add_seam([(x - side * 0.010, y + 0.003) for x, y in mouth], dark=0.16, width=0.003, depth=0.001)
 
 
-def _draw_leg_ends(scene: Scene, legs: LegMeasures, steps: list[float], turned_up: bool, depth: float = 0.036) -> None:
-    for step in steps:
-        a, b = step - legs.half_leg - 0.003, step + legs.half_leg + 0.003
+def draw_leg_ends(scene: Scene, legs: Sequence[Leg], turned_up: bool, depth: float = 0.036) -> None:
+    """Draw stitched leg ends, or turn-ups of a depth."""
+    for leg in legs:
         if turned_up:
-            top: Curve = [(a, legs.length - depth), (step, legs.length - depth + 0.006), (b, legs.length - depth)]
-            y = legs.length + 0.004
-            low: Curve = [(b + 0.001, y), (step, legs.length + 0.011), (a - 0.001, y)]
-            scene.add_overlay(outline(top, low, top[0]), puff=0.008, soft=0.012, shadow=0.5, clip=False)
+            shape = outline(leg.end(depth, 0.004), leg.end(-0.002, 0.005)[::-1])
+            scene.add_overlay(shape, puff=0.008, soft=0.012, shadow=0.5, clip=False)
         else:
-            hem: Curve = [(a, legs.length - 0.017), (step, legs.length - 0.011), (b, legs.length - 0.017)]
-            draw_stitches(scene, hem)
+            draw_stitches(scene, leg.end(0.017, -0.002))
 
 
-def _draw_drawstring(scene: Scene, top: float, reach: float = 0.10) -> None:
+def draw_drawstring(scene: Scene, top: float, reach: float = 0.10) -> None:
+    """Draw the two ends of a cord, knotted below the waistband."""
     for i, lean in enumerate((-0.020, 0.016)):
         end = scene.shot.uniform(f"cord {i}", -0.012, 0.012)
         cord: Curve = [(0.3 * lean, top), (0.9 * lean, top + 0.5 * reach), (lean + end, top + reach)]
@@ -90,22 +93,22 @@ def draw_trousers(scene: Scene) -> None:
     )
     place_trousers(scene, legs, 1.0)
     pressed = d.chance("pressed", 0.5)
-    steps = draw_legs(scene, legs, pressed=pressed)
-    _draw_slant_pockets(scene, legs)
     sporty = d.chance("drawstring", 0.25) and not pressed
+    drawn = draw_legs(scene, legs, pressed=pressed, gathered=sporty)
+    draw_slant_pockets(scene, legs)
     if pressed and d.chance("pleats", 0.6):
         for side in (-1, 1):
             for x in (0.46, 0.62)[: d.choice("pleat count", (1, 2))]:
                 pleat = on_side([(x * legs.waist, 0.046), ((x + 0.02) * legs.hip, 0.13)], side)
                 scene.add_seam(pleat, dark=0.5, width=0.005, depth=0.005)
     if sporty:
-        _draw_rib_band(scene, legs, 0.040)
-        _draw_drawstring(scene, 0.042, 0.11)
+        draw_rib_band(scene, legs, 0.040)
+        draw_drawstring(scene, 0.042, 0.11)
     else:
-        side = _draw_waistband(scene, legs, d.uniform("band", 0.032, 0.042))
-        _draw_fly(scene, legs, side)
+        side = draw_waistband(scene, legs, d.uniform("band", 0.032, 0.042))
+        draw_fly(scene, legs, side)
         draw_button(scene, side * 0.004, 0.5 * 0.036 + FRONT, 0.0105, "shell")
-    _draw_leg_ends(scene, legs, steps, d.chance("turn-up", 0.35) and not sporty)
+    draw_leg_ends(scene, drawn, d.chance("turn-up", 0.35) and not sporty)
 
 
 @register_silhouette("jeans")
@@ -117,9 +120,23 @@ def draw_jeans(scene: Scene) -> None:
     legs = sample_legs(
         scene, length, widths, waist=d.uniform("waist", 0.124, 0.164), hip=d.uniform("hips", 0.022, 0.036)
     )
-    place_trousers(scene, legs, 1.0)
-    steps = draw_legs(scene, legs)
-    _draw_worn(scene, legs, steps)
+    place_trousers(scene, legs, 1.08)
+    drawn = draw_legs(scene, legs)
+    _draw_worn(scene, legs, drawn)
+    _draw_jeans_pockets(scene, legs)
+    side = draw_waistband(scene, legs, 0.038)
+    w = legs.waist
+    for y in (0.005, 0.031):
+        scene.add_topstitch(
+            [(-w, y), (-0.6 * w, y + 0.56 * FRONT), (0.0, y + FRONT), (0.6 * w, y + 0.56 * FRONT), (w, y)], width=0.0026
+        )
+    draw_fly(scene, legs, side, 2)
+    draw_button(scene, side * 0.004, 0.019 + FRONT, 0.0110, "rivet")
+    draw_leg_ends(scene, drawn, d.chance("turn-up", 0.25), 0.045)
+
+
+def _draw_jeans_pockets(scene: Scene, legs: LegMeasures) -> None:
+    """Draw round front pockets with double stitching and rivets, and the coin pocket."""
     for side in (-1, 1):
         corner = (legs.hip - 0.004, 0.104)
         mouth: Curve = [(0.44 * legs.waist, 0.047), (0.50 * legs.waist, 0.086), (0.74 * legs.hip, 0.107), corner]
@@ -136,24 +153,14 @@ def draw_jeans(scene: Scene) -> None:
     )
     scene.add_overlay(coin, puff=0.004, soft=0.006, shadow=0.4)
     scene.add_topstitch([(0.63 * legs.waist, 0.076), (0.91 * legs.hip, 0.084)], width=0.0026)
-    side = _draw_waistband(scene, legs, 0.038)
-    w = legs.waist
-    for y in (0.005, 0.031):
-        scene.add_topstitch(
-            [(-w, y), (-0.6 * w, y + 0.56 * FRONT), (0.0, y + FRONT), (0.6 * w, y + 0.56 * FRONT), (w, y)], width=0.0026
-        )
-    _draw_fly(scene, legs, side, 2)
-    draw_button(scene, side * 0.004, 0.019 + FRONT, 0.0110, "rivet")
-    _draw_leg_ends(scene, legs, steps, d.chance("turn-up", 0.25), 0.045)
 
 
-def _draw_worn(scene: Scene, legs: LegMeasures, steps: list[float]) -> None:
+def _draw_worn(scene: Scene, legs: LegMeasures, drawn: Sequence[Leg]) -> None:
     """Darken everything but the middle of the legs: thighs and knees have lost dye, seams and edges have not."""
     strength = scene.design.uniform("wash", 0.10, 0.34)
-    for step in steps:
-        side = 1 if step > 0 else -1
-        outer, inner = leg_edges(legs, abs(step))
-        for line, inward in ((outer, -0.034), (inner, 0.030)):
+    for leg in drawn:
+        side = leg.side
+        for line, inward in ((leg.outer, -0.034), (leg.inner, 0.030)):
             edge = [(x + 0.006 * (1 if inward < 0 else -1), y) for x, y in line]
             strip = outline(on_side(edge, side), *on_side([(x + inward, y) for x, y in line[::-1]], side))
             scene.darken(strip, strength, 0.016)
@@ -163,38 +170,77 @@ def _draw_worn(scene: Scene, legs: LegMeasures, steps: list[float]) -> None:
     scene.darken(low, 0.7 * strength, 0.05)
 
 
+SHORTS_LENGTHS = {"child": 0.84, "small": 0.78, "medium": 1.0, "large": 1.27}
+"""Length of shorts relative to their medium size: from above the thigh to below the knee."""
+SHORTS_STYLES = ("tailored", "tailored", "five-pocket", "five-pocket", "cargo", "running", "sweat", "board")
+
+
 @register_silhouette("shorts")
 def draw_shorts(scene: Scene) -> None:
-    """Draw shorts with turn-ups or stitched hems; tailored, with cargo pockets, or with a drawstring."""
+    """Draw shorts: tailored, like jeans, with cargo pockets, or with an elastic waist (running, sweat, board)."""
     d = scene.design
-    length = d.uniform("length", 0.36, 0.42) * LENGTHS[scene.appearance.size]
-    widths = {"slim": (0.074, 0.084), "straight": (0.090, 0.100), "loose": (0.110, 0.128)}
+    style = d.choice("style", SHORTS_STYLES)
+    sporty = style in ("running", "sweat", "board")
+    length = d.uniform("length", 0.315, 0.366) * SHORTS_LENGTHS[scene.appearance.size]
+    widths = {"slim": (0.070, 0.078), "straight": (0.084, 0.093), "loose": (0.098, 0.112)}
     legs = sample_legs(
-        scene, length, widths, waist=d.uniform("waist", 0.134, 0.152), hip=d.uniform("hips", 0.026, 0.040)
+        scene, length, widths, waist=d.uniform("waist", 0.128, 0.148), hip=d.uniform("hips", 0.026, 0.040)
     )
-    place_trousers(scene, legs, 1.46)
-    steps = draw_legs(scene, legs, pressed=d.chance("pressed", 0.25))
-    _draw_slant_pockets(scene, legs)
-    style = d.choice("style", ("tailored", "tailored", "cargo", "sporty"))
-    if style == "sporty":
-        _draw_rib_band(scene, legs, 0.044)
-        _draw_drawstring(scene, 0.044)
+    short = max(0.0, 0.36 - length)  # the shorter, the more the ends slant
+    legs = replace(legs, slant=(0.008 + 0.22 * short) * (0.6 + 0.6 * scene.pose.slack))
+    place_trousers(scene, legs, 1.9)
+    drawn = draw_legs(scene, legs, pressed=style == "tailored" and d.chance("pressed", 0.4), gathered=sporty)
+    if style == "five-pocket":
+        _draw_jeans_pockets(scene, legs)
     else:
-        side = _draw_waistband(scene, legs, 0.038)
-        _draw_fly(scene, legs, side)
-        draw_button(scene, side * 0.004, 0.019 + FRONT, 0.0110, "shell")
+        draw_slant_pockets(scene, legs)
+    if style == "running":
+        _draw_side_panels(scene, drawn, d.uniform("panel", 0.012, 0.034))
     if style == "cargo":
-        _draw_cargo_pockets(scene, legs, steps)
-    _draw_leg_ends(scene, legs, steps, d.chance("turn-up", 0.4) and style != "sporty")
+        draw_cargo_pockets(scene, legs, drawn)
+    if sporty:
+        if style == "running":
+            draw_gathered_band(scene, legs)
+        else:
+            draw_rib_band(scene, legs, 0.044)
+        if d.chance("cord", 0.8):
+            draw_drawstring(scene, 0.044)
+    else:
+        side = draw_waistband(scene, legs, 0.038)
+        draw_fly(scene, legs, side, 2 if style == "five-pocket" else 1)
+        draw_button(scene, side * 0.004, 0.019 + FRONT, 0.0110, "rivet" if style == "five-pocket" else "shell")
+    turned_up = not sporty and d.chance("turn-up", 0.5)
+    draw_leg_ends(scene, drawn, turned_up, d.uniform("turn-up depth", 0.024, 0.046))
 
 
-def _draw_cargo_pockets(scene: Scene, legs: LegMeasures, steps: list[float]) -> None:
-    y = 0.5 * (legs.crotch + legs.length) - 0.035
-    for step in steps:
-        side = 1 if step > 0 else -1
-        x1 = legs.hip + 0.35 * (abs(step) + legs.half_leg - legs.hip) + 0.006
+def _draw_side_panels(scene: Scene, drawn: Sequence[Leg], width: float) -> None:
+    """Draw a strip of another colour along each outer seam, and a notch at its end."""
+    for leg in drawn:
+        line = [(x - 0.5 * width - 0.002, y) for x, y in leg.outer[1:]]
+        strip = ribbon(on_side(line, leg.side), width)
+        scene.add_overlay(strip, "cord", puff=0.001, soft=0.006, shadow=0.1, part="body")
+        _draw_notch(scene, leg)
+
+
+def _draw_notch(scene: Scene, leg: Leg) -> None:
+    """Draw a slit at the outer end of a leg."""
+    (x, y), (hx, hy) = leg.outer[-1], leg.outer[-2]
+    notch = straight_outline(
+        (x + 0.004, y + 0.012), (x - 0.016, y + 0.010), (x + 0.12 * (hx - x) - 0.004, y + 0.16 * (hy - y))
+    )
+    scene.add_panel(notch * (leg.side, 1), puff=0.0, lift=0.0, shade=0.5, clip=True, shadow=0.0)
+
+
+def draw_cargo_pockets(scene: Scene, legs: LegMeasures, drawn: Sequence[Leg]) -> None:
+    """Draw a pocket with a flap on the outer side of each thigh."""
+    low = min(legs.length, 0.55)
+    y = min(0.5 * (legs.crotch + low) - 0.035, low - 0.125)
+    for leg in drawn:
+        side = leg.side
+        x1 = legs.hip + 0.35 * (leg.step + legs.half_leg - legs.hip) * (low - legs.crotch) / (legs.length - legs.crotch)
+        x1 += 0.010
         pocket = straight_outline((x1 - 0.074, y), (x1, y - 0.004), (x1 + 0.004, y + 0.090), (x1 - 0.072, y + 0.094))
-        scene.add_overlay(pocket * (side, 1), puff=0.010, soft=0.014, shadow=0.5, clip=False)
+        scene.add_overlay(pocket * (side, 1), puff=0.010, soft=0.014, shadow=0.5, clip=False, part="pocket")
         draw_flap(scene, (side * (x1 - 0.077), y - 0.004), (side * (x1 + 0.003), y - 0.008), 0.034)
         draw_button(scene, side * (x1 - 0.036), y + 0.016, 0.0075, "shell")
 
@@ -211,35 +257,28 @@ def draw_swim_shorts(scene: Scene) -> None:
     foot = min(half_leg + d.uniform("spread", 0.008, 0.024), waist + hip + d.uniform("flare", 0.006, 0.030) - half_leg)
     half_leg = min(half_leg, foot - 0.004)
     legs = LegMeasures(waist=waist, hip=waist + hip, crotch=crotch, length=length, half_leg=half_leg, foot=foot)
-    place_trousers(scene, legs, 1.50)
-    steps = draw_legs(scene, legs, outseam=False)
+    place_trousers(scene, legs, 1.9)
+    drawn = draw_legs(scene, legs, outseam=False, gathered=True)
     trim = d.choice("trim", ("none", "stripe", "hem", "hem"))
-    for step in steps:
-        side = 1 if step > 0 else -1
-        outer, _ = leg_edges(legs, abs(step))
+    for leg in drawn:
+        side = leg.side
         if trim == "stripe":
-            line: list[Point] = [(x - 0.020, y) for x, y in outer[1:]]
+            line: list[Point] = [(x - 0.020, y) for x, y in leg.outer[1:]]
             scene.add_overlay(ribbon(on_side(line, side), 0.020), "cord", puff=0.001, soft=0.006, shadow=0.1)
-        a, b = step - half_leg, step + half_leg
-        edge: Curve = [(a, length - 0.010), (step, length - 0.004), (b, length - 0.010)]
         if trim == "hem":
-            scene.add_overlay(ribbon(edge, 0.018), "cord", puff=0.002, soft=0.006, shadow=0.15)
+            scene.add_overlay(ribbon(leg.end(0.010), 0.018), "cord", puff=0.002, soft=0.006, shadow=0.15)
         else:
-            draw_stitches(scene, [(x, y - 0.008) for x, y in edge])
-        (x, y), (hx, hy) = outer[-1], outer[-2]
-        notch = straight_outline(
-            (x + 0.004, y + 0.012), (x - 0.016, y + 0.010), (x + 0.12 * (hx - x) - 0.004, y + 0.16 * (hy - y))
-        )
-        scene.add_panel(notch * (side, 1), puff=0.0, lift=0.0, shade=0.5, clip=True, shadow=0.0)
+            draw_stitches(scene, leg.end(0.018))
+        _draw_notch(scene, leg)
         mouth: Curve = [(legs.hip - 0.034, 0.062), (legs.hip - 0.012, 0.125)]
         scene.add_seam(on_side(mouth, side), dark=0.5)
-    _draw_gathered_band(scene, legs)
-    _draw_drawstring(scene, 0.036, d.uniform("cord", 0.085, 0.13))
+    draw_gathered_band(scene, legs)
+    draw_drawstring(scene, 0.036, d.uniform("cord", 0.085, 0.13))
     for side in (-1, 1):
         draw_ring(scene, side * 0.014, 0.036, 0.0060, 0.0060, 0.0045, "rivet")
 
 
-def _draw_gathered_band(scene: Scene, legs: LegMeasures) -> None:
+def draw_gathered_band(scene: Scene, legs: LegMeasures) -> None:
     """Draw an elastic waistband with many short folds that fade out below."""
     rng = scene.shot.generator("gathers")
     w, folds = legs.waist, []

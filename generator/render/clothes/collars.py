@@ -41,7 +41,8 @@ def draw_inside_back(
     """Draw the inner side of the back, seen through the neck opening, with its label."""
     n = measures.neck
     shape = mirrored_outline([(0.0, -0.006), (0.6 * n, -0.006), (n, -0.008)], [(n, depth), (0.0, depth)])
-    scene.add_panel(shape, cloth, puff=0.0, lift=0.014, shade=0.82, shadow=0.0)
+    worn = scene.pose.worn
+    scene.add_panel(shape, cloth, puff=0.0, lift=0.014, shade=0.68 if worn else 0.82, shadow=0.0)
     if label and depth > 0.03:
         wide = scene.design.uniform("label", 0.30, 0.48) * n
         scene.add_overlay(
@@ -50,7 +51,11 @@ def draw_inside_back(
             puff=0.001,
             shade=0.80,
         )
-    scene.darken(mirrored_outline([(0.0, depth * 0.55), (n, depth * 0.35)], [(n, depth), (0.0, depth)]), 0.25, 0.02)
+    scene.darken(
+        mirrored_outline([(0.0, depth * 0.55), (n, depth * 0.35)], [(n, depth), (0.0, depth)]),
+        0.5 if worn else 0.25,
+        0.02,
+    )
 
 
 def draw_neck_band(scene: Scene, neckline: Curve, width: float, cloth: str = "rib") -> None:
@@ -147,6 +152,44 @@ def draw_shirt_collar(
             edge: Curve = [(n + 0.008, 0.026), (0.94 * tip[0], tip[1] - 0.010), (meet[0] + 0.010, meet[1] - 0.006)]
             scene.add_seam(on_side([edge[0], edge[1]], side), width=0.0028, depth=0.0012, dark=0.16)
             scene.add_seam(on_side([edge[1], edge[2]], side), width=0.0028, depth=0.0012, dark=0.16)
+
+
+def draw_open_collar(
+    scene: Scene, measures: GarmentMeasures, *, spread: float, depth: float, stand: float, cloth: str = "main"
+) -> None:
+    """Draw the collar of a shirt that is unbuttoned at the neck: its stand behind, its leaves lying on the chest.
+
+    `spread` is how far the points reach beyond the neck, `depth` how low.
+    """
+    n = measures.neck
+    back: Curve = [(-n, -0.004), (-0.62 * n, 0.010), (0.0, 0.014), (0.62 * n, 0.010), (n, -0.004)]
+    scene.add_panel(ribbon(back, 1.5 * stand), cloth, puff=0.004, soft=0.010, shade=0.84, shadow=0.3, part="collar")
+    fall = mirrored_outline(
+        [(0.0, -stand - 0.006), (0.6 * n, -stand - 0.008), (n + 0.006, -0.006)], [(0.9 * n, 0.006), (0.0, 0.004)]
+    )
+    scene.add_panel(fall, cloth, puff=0.006, soft=0.010, shade=0.92, shadow=0.35, reach=0.008, part="collar")
+    for side in (-1, 1):
+        lean = scene.shot.uniform(f"collar {side}", -0.010, 0.016)
+        tip: Point = (n + spread + lean, depth - 0.4 * lean)
+        x = n * (1 - min(0.82 * depth / measures.scoop, 1.0))
+        low: Point = (x + 0.15 * n + 0.004, 0.80 * depth)
+        leaf: list[Stretch] = [
+            [(0.50 * n, -stand - 0.010), (0.88 * n, -stand - 0.005), (n + 0.018, -0.004), (n + 0.034, 0.022)],
+            [(n + 0.034, 0.022), (0.55 * (n + 0.034) + 0.45 * tip[0], 0.55 * depth), tip],
+            [tip, (0.5 * (tip[0] + low[0]), 0.5 * (tip[1] + low[1]) + 0.004), low],
+            [low, (0.86 * n, 0.030), (0.90 * n, 0.0), (0.50 * n, -stand - 0.010)],
+        ]
+        scene.add_panel(
+            outline(*leaf) * (side, 1),
+            cloth,
+            puff=0.008,
+            soft=0.012,
+            lift=0.005,
+            grain=side * angle_down(low, tip),
+            shadow=0.6,
+            reach=0.015,
+            part="collar",
+        )
 
 
 def draw_lapels(

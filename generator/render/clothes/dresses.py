@@ -1,16 +1,14 @@
-"""Draw dresses and skirts."""
+"""Draw dresses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from generator.render.clothes.collars import draw_inside_back, round_neck, v_neck
-from generator.render.clothes.folds import body_folds, hem_folds
+from generator.render.clothes.folds import body_folds
 from generator.render.clothes.fronts import draw_waist_belt, placket_side
 from generator.render.clothes.garment import (
-    LENGTHS,
     GarmentMeasures,
     armhole_line,
     body_outline,
-    child_zoom,
     draw_armhole_seams,
     draw_cuff,
     draw_near_sleeve,
@@ -18,12 +16,21 @@ from generator.render.clothes.garment import (
     draw_stitches,
     place_garment,
     sample_sleeve,
-    straight_outline,
 )
-from generator.render.clothes.turned import turn_garment
-from generator.render.engine.curves import Curve, Point, Stretch, mirrored_outline, on_side, outline, ribbon
-from generator.render.engine.fittings import draw_buckle, draw_button, draw_strap, draw_zipper
-from generator.render.engine.height_field import Crease, Flutes, Fold
+from generator.render.clothes.skirts import (
+    Hem,
+    Tier,
+    draw_hem_band,
+    draw_tier_seams,
+    falling_outline,
+    gathers,
+    sample_hem,
+    tier_folds,
+    tiers_of,
+)
+from generator.render.engine.curves import Curve, Point, mirrored_outline, on_side, ribbon
+from generator.render.engine.fittings import draw_button
+from generator.render.engine.height_field import Flutes, Fold
 from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
 
@@ -37,29 +44,34 @@ class Skirt:
     hem: tuple[float, float]
     flutes: float
     depth: float
+    round_: float
+    """How round the hem is cut: 0 a gathered rectangle, 1 a part of a circle."""
 
 
 _NATURAL = (0.262, 0.305)
 SKIRTS = {
-    "shift": Skirt(waist=(0.92, 1.02), waist_at=(0.28, 0.31), hem=(1.02, 1.35), flutes=2.0, depth=0.004),
-    "empire": Skirt(waist=(0.88, 0.98), waist_at=(0.205, 0.235), hem=(1.35, 1.90), flutes=5.0, depth=0.009),
-    "sheath": Skirt(waist=(0.76, 0.86), waist_at=_NATURAL, hem=(0.98, 1.16), flutes=2.0, depth=0.003),
-    "a-line": Skirt(waist=(0.76, 0.88), waist_at=_NATURAL, hem=(1.40, 1.75), flutes=4.0, depth=0.008),
-    "full": Skirt(waist=(0.74, 0.84), waist_at=_NATURAL, hem=(1.75, 2.15), flutes=7.0, depth=0.014),
-    "tiered": Skirt(waist=(0.78, 0.90), waist_at=_NATURAL, hem=(1.55, 1.95), flutes=6.0, depth=0.011),
+    "shift": Skirt(waist=(0.92, 1.02), waist_at=(0.28, 0.31), hem=(1.02, 1.35), flutes=2.5, depth=0.005, round_=0.5),
+    "empire": Skirt(waist=(0.88, 0.98), waist_at=(0.205, 0.235), hem=(1.35, 1.90), flutes=5.0, depth=0.010, round_=0.5),
+    "sheath": Skirt(waist=(0.76, 0.86), waist_at=_NATURAL, hem=(0.98, 1.16), flutes=2.0, depth=0.003, round_=0.5),
+    "a-line": Skirt(waist=(0.76, 0.88), waist_at=_NATURAL, hem=(1.40, 1.75), flutes=4.5, depth=0.010, round_=0.8),
+    "full": Skirt(waist=(0.74, 0.84), waist_at=_NATURAL, hem=(1.75, 2.15), flutes=7.0, depth=0.014, round_=0.45),
+    "tiered": Skirt(waist=(0.78, 0.90), waist_at=_NATURAL, hem=(1.55, 1.95), flutes=6.0, depth=0.012, round_=0.3),
 }
+STRAPS = {"tank": (0.020, 0.032), "thin": (0.006, 0.010)}
+"""Half width of the straps of a sleeveless dress without shoulders."""
 
 
 @register_silhouette("dress")
 def draw_dress(scene: Scene) -> None:
     """Draw a dress without a waist (shift, empire) or with one (sheath, A-line, full, tiered).
 
-    Plain, buttoned or belted.
+    Plain, buttoned, wrapped or belted; sleeveless ones have shoulders, tank straps or thin straps.
     """
     d, sleeve, pointed = scene.design, scene.choose_cut("sleeve"), scene.choose_cut("neckline") == "v"
-    style = d.choice("skirt", ("shift", "shift", "empire", "sheath", "a-line", "full", "tiered"))
+    style = d.choice("skirt", ("shift", "empire", "sheath", "a-line", "a-line", "full", "full", "tiered"))
     shape, chest = SKIRTS[style], d.uniform("chest", 0.122, 0.142)
     bare = sleeve == "none"
+    strap = d.choice("straps", ("shoulders", "shoulders", "tank", "tank", "thin")) if bare else "shoulders"
     measures = GarmentMeasures(
         scoop=d.uniform("v depth", 0.130, 0.185) if pointed else d.uniform("scoop", 0.055, 0.105),
         neck=d.uniform("neck", 0.056, 0.080),
@@ -73,6 +85,13 @@ def draw_dress(scene: Scene) -> None:
         length=d.uniform("length", 0.62, 0.72),
         dip=d.uniform("dip", 0.004, 0.022),
     )
+    if strap != "shoulders":
+        half = d.uniform("strap", *STRAPS[strap])
+        middle = d.uniform("strap at", 0.56, 0.68) * chest
+        scoop = measures.scoop if pointed else d.uniform("deep scoop", 0.085, 0.125)
+        measures = replace(
+            measures, neck=middle - half, shoulder=middle + half, slope=0.004, scoop=scoop, armhole=0.165
+        )
     sleeve_measures = None
     if sleeve == "short":
         sleeve_measures = sample_sleeve(
@@ -90,107 +109,163 @@ def draw_dress(scene: Scene) -> None:
             angle=0.25,
             fullness=d.uniform("fullness", 1.0, 1.30),
         )
-    measures = place_garment(scene, measures, 1.06, sleeve=sleeve_measures)
-    neckline = v_neck(measures) if pointed else round_neck(measures)
+    measures = place_garment(scene, measures, 1.30, sleeve=sleeve_measures)
+    flutes = Flutes(
+        measures.waist_at + (0.04 if style == "shift" else 0.0),
+        measures.length,
+        measures.hem,
+        measures.waist,
+        shape.flutes + d.uniform("flutes", -0.5, 1.5),
+        shape.depth,
+        scene.shot.uniform("flutes hem", 0.0, 6.28),
+    )
+    hem = sample_hem(scene, measures.hem, measures.length, (measures.waist, measures.waist_at), flutes, shape.round_)
+    thin = strap == "thin"
+    neckline = _neckline(measures, pointed, thin)
     arms = draw_sleeves(scene, measures, sleeve_measures) if sleeve_measures else []
-    draw_inside_back(scene, measures, measures.scoop + 0.01, "main")
-    half = body_outline(measures, neckline)
-    if not sleeve_measures:
-        half[2] = armhole_line(measures)
-    half[3] = [
-        (measures.chest, measures.armhole),
-        (0.5 * (measures.chest + measures.waist) + 0.003, 0.5 * (measures.armhole + measures.waist_at)),
-        (measures.waist, measures.waist_at),
-    ]
-    half[4:4] = [_skirt_side(measures, style)]
-    gathered_at = measures.waist_at + (0.04 if style == "shift" else 0.0)
-    if style != "shift" and d.chance("gathered", 0.5):
-        gathers = _gathers(scene, "waist gathers", measures.waist, measures.waist_at, 0.20)
+    if strap == "shoulders":
+        draw_inside_back(scene, measures, measures.scoop + 0.01, "main")
     else:
-        gathers = []
-    flutes = hem_folds(scene, gathered_at, measures, shape.flutes + d.uniform("flutes", -0.5, 1.5), shape.depth)
-    folds = [*body_folds(scene, measures)[:8], *flutes, *gathers]
-    scene.add_panel(mirrored_outline(*half), puff=0.014, soft=0.022, volume=0.012, folds=folds, shadow=0.4)
+        _draw_low_back(scene, measures)
+    _draw_front(scene, measures, neckline, hem, style, sleeved=bool(sleeve_measures))
     draw_near_sleeve(scene)
-    _draw_bodice(scene, measures, neckline, sleeved=bool(sleeve_measures))
+    _draw_bodice(scene, measures, neckline, hem, sleeved=bool(sleeve_measures), pointed=pointed)
     if style == "tiered":
-        _draw_tiers(scene, measures)
+        draw_tier_seams(scene, _tiers(scene, measures, hem))
     for each in arms:
         draw_cuff(scene, each, 0.018 if sleeve == "short" else 0.030)
+    _draw_edges(scene, measures, neckline, hem, bare=bare)
     if scene.appearance.hardware != "none":
         draw_waist_belt(scene, measures, tied=False, width=d.uniform("belt", 0.026, 0.040))
-    elif style != "shift" and d.chance("sash", 0.15):
-        draw_waist_belt(scene, measures, tied=True, width=0.030)
     elif style != "shift":
-        scene.add_seam(
-            [
-                (-measures.waist, measures.waist_at),
-                (0.0, measures.waist_at + 0.006),
-                (measures.waist, measures.waist_at),
-            ],
-            dark=0.4,
-            width=0.006,
-        )
-    scene.add_seam(
-        [
-            (-measures.hem, measures.length - 0.016),
-            (0.0, measures.length - 0.016 + measures.dip),
-            (measures.hem, measures.length - 0.016),
-        ],
-        dark=0.15,
-        width=0.003,
+        _draw_waist(scene, measures)
+
+
+def _neckline(measures: GarmentMeasures, pointed: bool, thin: bool) -> Curve:
+    """Return the neckline from the axis to the neck point; a dress on thin straps has a straighter upper edge."""
+    if pointed:
+        return v_neck(measures)
+    if not thin:
+        return round_neck(measures)
+    n, low = measures.neck, measures.scoop
+    return [(0.0, low), (0.62 * n, 0.98 * low), (0.96 * n, 0.84 * low), (n, 0.5 * low), (n, 0.0)]
+
+
+def _draw_low_back(scene: Scene, measures: GarmentMeasures) -> None:
+    """Draw the inner side of the back and the back half of the straps of a dress without shoulders."""
+    n, s, pit = measures.neck, measures.shoulder, measures.armhole
+    high = scene.design.uniform("back", 0.45, 0.80) * min(measures.scoop, 0.12)
+    for side in (-1, 1):
+        band = [(0.5 * (n + s), -0.002), (0.5 * (n + s) - 0.004, 0.5 * high), (0.46 * (n + s), high + 0.03)]
+        strip = ribbon(on_side(band, side), s - n)
+        scene.add_panel(strip, puff=0.002, soft=0.006, lift=0.004, shade=0.70, shadow=0.0)
+    shape = mirrored_outline(
+        [(0.0, high + 0.012), (0.7 * n, high + 0.004), (s, high + 0.010), (measures.chest - 0.012, pit)],
+        (measures.chest - 0.012, pit + 0.03),
+        (0.0, measures.scoop + 0.03),
+    )
+    scene.add_panel(shape, puff=0.0, lift=0.010, shade=0.74, shadow=0.0, part="lining")
+    scene.add_overlay(
+        mirrored_outline([(0.0, high + 0.018), (0.014, high + 0.018)], (0.014, high + 0.030), (0.0, high + 0.030)),
+        "label",
+        puff=0.001,
+        shade=0.80,
+    )
+    low = measures.scoop
+    scene.darken(mirrored_outline([(0.0, 0.75 * low), (s, 0.6 * low)], [(s, low + 0.02), (0.0, low + 0.02)]), 0.3, 0.02)
+
+
+def _draw_front(
+    scene: Scene, measures: GarmentMeasures, neckline: Curve, hem: Hem, style: str, *, sleeved: bool
+) -> None:
+    """Draw the cloth of the front from the neckline to the hem."""
+    upper = body_outline(measures, neckline)[:3]
+    if not sleeved:
+        upper[2] = armhole_line(measures)
+    waist = (measures.waist, measures.waist_at)
+    pit = (measures.chest, measures.armhole)
+    bust = (0.5 * (pit[0] + waist[0]) + 0.003, 0.5 * (pit[1] + waist[1]))
+    folds: list[Fold] = [*body_folds(scene, measures)[:8], hem.flutes]
+    if style in ("full", "tiered", "empire") or (style == "a-line" and scene.design.chance("gathered", 0.4)):
+        folds += gathers(scene, "waist gathers", measures.waist, measures.waist_at, 0.20)
+    if style == "tiered":
+        folds += tier_folds(scene, _tiers(scene, measures, hem))
+    if style != "shift" and scene.design.chance("gathered bodice", 0.35):
+        folds += gathers(scene, "bodice gathers", measures.waist, measures.waist_at, -0.08, fan=1.05)
+    scene.add_panel(
+        falling_outline([*upper, [pit, bust, waist]], _skirt_side(measures, style), hem),
+        puff=0.013,
+        soft=0.022,
+        volume=0.012,
+        folds=folds,
+        shadow=0.4,
     )
 
 
 def _skirt_side(measures: GarmentMeasures, style: str) -> list[Point]:
-    waist, hem = (measures.waist, measures.waist_at), (measures.hem, measures.length)
-    middle = 0.5 * (measures.waist_at + measures.length)
+    """Return the right side of the skirt from the waist to the hem: it falls from the hips or from the waist."""
+    waist, hem, top, length = measures.waist, measures.hem, measures.waist_at, measures.length
+    drop, flare = length - top, hem - waist
     if style == "shift":
-        return [waist, (0.5 * (measures.waist + measures.hem) + 0.004, middle), hem]
+        return [(waist, top), (waist + 0.48 * flare + 0.003, top + 0.5 * drop), (hem, length)]
     if style == "sheath":
+        hip = max(0.85 * waist + 0.048, 0.5 * (waist + hem))
         return [
-            waist,
-            (0.85 * measures.waist + 0.062, measures.waist_at + 0.12),
-            (measures.hem + 0.008, middle + 0.05),
-            hem,
+            (waist, top),
+            (hip, top + 0.13),
+            (0.55 * hip + 0.45 * hem + 0.002, top + 0.13 + 0.5 * (drop - 0.13)),
+            (hem, length),
         ]
-    bulge = {"empire": 0.006, "a-line": 0.004, "full": 0.026, "tiered": 0.012}[style]
+    spring = {"empire": 0.0, "a-line": 0.002, "full": 0.012, "tiered": 0.008}[style]
     return [
-        waist,
-        (
-            measures.waist + 0.22 * (measures.hem - measures.waist) + bulge,
-            measures.waist_at + 0.18 * (measures.length - measures.waist_at),
-        ),
-        (0.5 * (measures.waist + measures.hem) + bulge, middle),
-        hem,
+        (waist, top),
+        (waist + 0.13 * flare + spring, top + 0.10 * drop),
+        (waist + 0.53 * flare + 0.6 * spring, top + 0.5 * drop),
+        (hem, length),
     ]
 
 
-def _draw_bodice(scene: Scene, measures: GarmentMeasures, neckline: Curve, *, sleeved: bool) -> None:
-    """Draw the neck facing, armhole seams or bindings, and darts, princess seams or a row of buttons."""
+def _draw_bodice(
+    scene: Scene, measures: GarmentMeasures, neckline: Curve, hem: Hem, *, sleeved: bool, pointed: bool
+) -> None:
+    """Draw armhole seams, and darts, princess seams, a wrapped front or a row of buttons."""
     d = scene.design
-    facing = [(0.99 * x, y + 0.013) for x, y in neckline]
-    for side in (-1, 1):
-        scene.add_seam(on_side(facing, side), dark=0.20, width=0.003, depth=0.0014)
-        if not sleeved:
-            bound = [(x - 0.011, y + 0.004) for x, y in armhole_line(measures)]
-            scene.add_seam(on_side(bound, side), dark=0.20, width=0.003, depth=0.0014)
     if sleeved:
         draw_armhole_seams(scene, measures)
-    style = d.choice("bodice", ("darts", "darts", "darts", "princess", "princess", "gathers", "gathers", "buttons"))
-    if style == "gathers":
+    styles = ("darts", "darts", "princess", "princess", "plain", "plain", "buttons")
+    style = d.choice("bodice", (*styles, "wrap", "wrap", "wrap") if pointed else styles)
+    if style == "plain":
+        return
+    side = placket_side(scene)
+    if style == "wrap":
+        start = (0.56 * neckline[-1][0], 0.40 * measures.scoop)
+        edge: Curve = [
+            (side * start[0], start[1]),
+            (0.0, measures.scoop),
+            (-side * 0.88 * measures.waist, measures.waist_at),
+        ]
+        scene.add_seam(edge, dark=0.45, width=0.005)
+        scene.darken(ribbon([(x, y + 0.004) for x, y in edge], 0.006), 0.25, 0.006)
+        low = measures.length + hem.dip
+        fall: Curve = [
+            (-side * 0.62 * measures.waist, measures.waist_at),
+            (-side * 0.55 * measures.waist, 0.5 * (measures.waist_at + low)),
+            (-side * 0.25 * measures.hem, low),
+        ]
+        scene.darken(ribbon([(x - side * 0.006, y) for x, y in fall], 0.010), 0.30, 0.008)
+        scene.add_seam(fall, dark=0.45, width=0.005)
         return
     if style == "buttons":
-        x = placket_side(scene) * 0.012
-        scene.add_seam([(x, measures.scoop), (x, measures.length)], dark=0.40, width=0.004)
-        low = measures.length - 0.08
-        count = round((low - measures.scoop) / 0.055)
+        x, low = side * 0.012, measures.length + hem.dip
+        scene.add_seam([(x, measures.scoop), (x, low)], dark=0.40, width=0.004)
+        last = low - 0.08
+        count = round((last - measures.scoop) / 0.055)
         for i in range(count):
-            y = measures.scoop + 0.022 + (low - measures.scoop) * i / count
+            y = measures.scoop + 0.022 + (last - measures.scoop) * i / count
             if abs(y - measures.waist_at) > 0.024:
-                draw_button(scene, 0.0, y, 0.0078, "shell")
+                draw_button(scene, 0.0, y, 0.0072, "shell")
         return
-    for side in (-1, 1):
+    for each in (-1, 1):
         if style == "darts":
             lines: list[Curve] = [
                 [(0.052, measures.waist_at - 0.095), (0.050, measures.waist_at - 0.012)],
@@ -206,254 +281,51 @@ def _draw_bodice(scene: Scene, measures: GarmentMeasures, neckline: Curve, *, sl
                 ]
             ]
         for line in lines:
-            scene.add_seam(on_side(line, side), dark=0.26, width=0.0035)
+            scene.add_seam(on_side(line, each), dark=0.22, width=0.0035)
 
 
-def _draw_tiers(scene: Scene, measures: GarmentMeasures) -> None:
-    """Draw gathered seams across the skirt."""
-    count = scene.design.choice("tiers", (2, 3))
-    rng = scene.shot.generator("tiers")
-    for i in range(1, count + 1):
-        t = i / (count + 1)
-        y, w = (
-            measures.waist_at + t * (measures.length - measures.waist_at),
-            measures.waist + (t**0.85) * (measures.hem - measures.waist) + 0.012,
-        )
-        line: Curve = [(-w, y - 0.006), (-0.5 * w, y + 0.003), (0.0, y + 0.006), (0.5 * w, y + 0.003), (w, y - 0.006)]
-        scene.add_seam(line, dark=0.45, width=0.006, depth=0.006)
-        for j in range(9):
-            x = (-0.92 + 1.84 * (j + rng.uniform(0.2, 0.8)) / 9) * w
-            scene.add_seam(
-                [(x, y + 0.008), (1.04 * x, y + rng.uniform(0.030, 0.055))], dark=0.20, width=0.005, depth=0.004
+def _tiers(scene: Scene, measures: GarmentMeasures, hem: Hem) -> list[Tier]:
+    shares = scene.design.choice("tiers", ((0.5,), (0.34, 0.67), (0.30, 0.64)))
+    return tiers_of(_skirt_side(measures, "tiered"), shares, hem)
+
+
+def _draw_edges(scene: Scene, measures: GarmentMeasures, neckline: Curve, hem: Hem, *, bare: bool) -> None:
+    """Draw the edges of neck and armholes, faced or bound in another colour, and the hem, stitched or banded."""
+    d = scene.design
+    bound = d.chance("bound edges", 0.16)
+    lines = [neckline, armhole_line(measures)] if bare else [neckline]
+    for side in (-1, 1):
+        for line in lines:
+            if bound:
+                strip = ribbon(on_side(line, side), 0.012)
+                scene.add_overlay(strip, "cord", puff=0.003, soft=0.005, shadow=0.2, clip=False, part="body")
+                continue
+            inward = (
+                [(0.99 * x, y + 0.013) for x, y in line]
+                if line is neckline
+                else [(x - 0.010, y + 0.004) for x, y in line]
             )
+            scene.add_seam(on_side(inward, side), dark=0.18, width=0.003, depth=0.0014)
+    if d.chance("hem band", 0.6 if bound else 0.06):
+        draw_hem_band(scene, hem, d.uniform("hem band depth", 0.018, 0.045), "cord")
+    else:
+        draw_stitches(scene, hem.line(0.015, 0.004))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SkirtMeasures:
-    """The measures of a skirt in units: half widths, length at the side, and how it is made."""
-
-    style: str
-    waist: float
-    hem: float
-    length: float
-    band: float
-    """Depth of the waistband."""
-    dip: float
-    """How much lower the hem hangs in the middle."""
-
-
-SKIRT_STYLES = {
-    "slim": ("pencil", "pencil", "zip", "jeans", "wrap"),
-    "straight": ("plain", "plain", "jeans", "pleated", "buttons", "wrap", "gathered"),
-    "loose": ("gathered", "gathered", "circle", "circle", "pleated", "tiered", "buttons"),
-}
-SKIRT_HEMS = {"slim": (-0.012, 0.004), "straight": (0.034, 0.062), "loose": (0.100, 0.190)}
-"""Half width of the hem beyond that of the waist, by fit."""
-
-
-@register_silhouette("skirt")
-def draw_skirt(scene: Scene) -> None:
-    """Draw a skirt: pencil, A-line, jeans, pleated, gathered, circle, tiered, buttoned, zipped or wrapped.
-
-    With metal hardware it has two strap buckles.
-    """
-    d, fit = scene.design, scene.choose_cut("fit")
-    child = scene.appearance.size == "child"
-    length = d.uniform("length", 0.40, 0.468) * LENGTHS[scene.appearance.size]
-    waist = d.uniform("waist", 0.138, 0.166) * (1.15 if child else 1.0)
-    style = d.choice("style", SKIRT_STYLES[fit])
-    loose = style in ("gathered", "tiered", "circle")
-    skirt = SkirtMeasures(
-        style=style,
-        waist=waist,
-        hem=waist + d.uniform("hem", *SKIRT_HEMS[fit]) * (0.55 + 0.45 * length / 0.56),
-        length=length,
-        band=d.uniform("band", 0.026, 0.040) if loose else d.uniform("band", 0.022, 0.044),
-        dip=0.020 + (0.10 if style == "circle" else 0.04) * max(0.0, fit_spread(fit)),
-    )
-    reach = max(skirt.hem, waist + 0.05) + 0.01
-    low = length + skirt.dip
-    scene.set_camera(min(1.80 * child_zoom(scene), 0.45 / reach, 0.89 / low), (0.0, 0.5 * low))
-    turn_garment(scene, [(waist, 0.0), (0.5 * (waist + skirt.hem) + 0.02, 0.4 * length), (skirt.hem, length)])
-    back = mirrored_outline(
-        [(0.0, 0.001), (0.6 * waist, 0.0), (0.99 * waist, -0.004)], [(0.96 * waist, 0.045), (0.0, 0.05)]
-    )
-    scene.add_inside(back, "main", lift=0.01)
-    scene.darken(mirrored_outline([(0.0, 0.012), (waist, 0.004)], [(waist, 0.05), (0.0, 0.05)]), 0.35, 0.010)
-    wide = d.uniform("label", 0.016, 0.030)
-    scene.add_overlay(
-        mirrored_outline([(0.0, 0.007), (wide, 0.006)], (wide, 0.017), (0.0, 0.018)), "label", puff=0.001, shade=0.8
-    )
-    _draw_skirt_body(scene, skirt, fit)
-    _draw_skirt_front(scene, skirt)
-    _draw_skirt_band(scene, skirt)
-    side = placket_side(scene)
-    if scene.appearance.hardware == "none":
-        if style in ("buttons", "jeans"):
-            draw_button(scene, side * 0.003, 0.5 * skirt.band + 0.018, 0.0085, "rivet" if style == "jeans" else "shell")
-        return
-    for y in (0.033, 0.115):
-        draw_strap(
-            scene, [(side * 0.30 * waist, y + 0.008), (side * (waist + 0.004), y - 0.005)], 0.028, "self", clip=True
+def _draw_waist(scene: Scene, measures: GarmentMeasures) -> None:
+    """Draw what is at the waist without a buckle: a seam, a band of another colour, a tied sash, an elastic casing."""
+    kind = scene.design.choice("waist kind", ("seam", "seam", "seam", "seam", "casing", "casing", "sash", "band"))
+    waist, y = measures.waist, measures.waist_at
+    if kind == "sash":
+        draw_waist_belt(scene, measures, tied=True, width=0.028)
+    elif kind == "band":
+        half = scene.design.uniform("waist band", 0.010, 0.018)
+        band = mirrored_outline(
+            [(0.0, y - half + 0.005), (waist, y - half)], (waist, y + half), (0.0, y + half + 0.005)
         )
-        draw_buckle(scene, side * 0.60 * waist, y + 0.002, 0.028, 0.026, 0.013)
-
-
-def fit_spread(fit: str) -> float:
-    """Return how far the hem of a skirt of this fit falls in the middle: 0 straight, 1 wide."""
-    return {"slim": 0.0, "straight": 0.3, "loose": 1.0}[fit]
-
-
-def _draw_skirt_body(scene: Scene, skirt: SkirtMeasures, fit: str) -> None:
-    waist, hem, length, style = skirt.waist, skirt.hem, skirt.length, skirt.style
-    hips = {"slim": 0.024, "straight": 0.014, "loose": 0.004}[fit]
-    full = 0.030 if style == "gathered" else -0.012 if style == "circle" else 0.0
-    hip: Curve = [
-        (waist, skirt.band - 0.006),
-        (waist + 0.30 * (hem - waist) + hips + 0.6 * full, 0.26 * length),
-        (waist + 0.56 * (hem - waist) + hips + full, 0.48 * length),
-        (waist + 0.84 * (hem - waist) + 0.5 * hips + 0.6 * full, 0.80 * length),
-        (hem, length),
-    ]
-    below: Curve = [
-        (hem, length),
-        (0.72 * hem, length + 0.55 * skirt.dip),
-        (0.38 * hem, length + 0.90 * skirt.dip),
-        (0.0, length + skirt.dip),
-    ]
-    waves, deep = {"slim": (1.5, 0.002), "straight": (2.5, 0.004), "loose": (6.0, 0.010)}[fit]
-    phase = scene.shot.uniform("flutes", 0, 6.28)
-    folds: list[Fold] = [Flutes(0.05, length, hem, waist, waves, deep, phase)]
-    pleats = _pleats(scene.design.choice("pleats", (4, 6, 8))) if style == "pleated" else []
-    folds += [Crease((waist * t, 0.04), (hem * t, length + 0.06), 0.007, 0.007) for t in pleats]
-    if style in ("gathered", "tiered"):
-        folds += _gathers(scene, "gathers", waist, skirt.band, 0.55 * length)
-    scene.add_panel(
-        mirrored_outline([(0.0, skirt.band + 0.010), (waist, skirt.band - 0.006)], hip, below),
-        puff=0.014,
-        soft=0.024,
-        volume=0.012,
-        folds=folds,
-        shadow=0.0,
-    )
-    for t in pleats:
-        scene.add_seam(
-            [(waist * t, 0.05), (0.5 * (waist + hem) * t, 0.5 * length), (hem * t, length + skirt.dip)],
-            dark=0.30,
-            width=0.0035,
-        )
-    up = 0.006 if style == "pleated" else scene.design.uniform("hem stitch", 0.014, 0.026)
-    draw_stitches(scene, [(0.985 * x, y - up) for x, y in _mirrored(below)])
-
-
-def _mirrored(below: Curve) -> Curve:
-    """Return a hem from the left to the right, given its right half from the side to the axis."""
-    return [(-x, y) for x, y in below] + [(x, y) for x, y in below[-2::-1]]
-
-
-def _gathers(scene: Scene, name: str, half: float, top: float, reach: float) -> list[Fold]:
-    """Return many narrow folds that start at an elastic band or a seam, and fade."""
-    rng, folds = scene.shot.generator(name), []
-    for i in range(22):
-        x = (-1 + 2 * (i + rng.uniform(0.1, 0.9)) / 22) * half
-        end = (1.35 * x + rng.normal(0, 0.006), top + reach * rng.uniform(0.3, 1.0))
-        deep, wide = float(rng.uniform(0.004, 0.008)), float(rng.uniform(0.004, 0.007))
-        folds.append(Crease((x, top), end, deep, wide, rng.normal(0, 0.03), 0.6, 1.0, 1 + i))
-    return list(folds)
-
-
-def _draw_skirt_band(scene: Scene, skirt: SkirtMeasures) -> None:
-    """Draw the waistband: a plain one, or an elastic one with gathers."""
-    waist, low, elastic = skirt.waist, skirt.band, skirt.style in ("gathered", "tiered")
-    folds: list[Fold] = []
-    if elastic:
-        rng = scene.shot.generator("elastic")
-        for i in range(26):
-            x = (-1 + 2 * (i + rng.uniform(0.2, 0.8)) / 26) * waist
-            folds.append(Crease((x, -0.01), (x, low + 0.02), float(rng.uniform(0.003, 0.006)), 0.0042))
-    scene.add_panel(
-        mirrored_outline(
-            [(0.0, 0.018), (0.6 * waist, 0.010), (waist, -0.001)],
-            (waist + 0.003, low),
-            [(0.6 * waist, low + 0.011), (0.0, low + 0.018)],
-        ),
-        "self",
-        puff=0.008 if elastic else 0.005,
-        soft=0.012,
-        folds=folds,
-        shadow=0.35,
-        reach=0.008,
-        grain=1.57,
-    )
-    if skirt.style == "jeans":
-        for x in (-0.74, -0.36, 0.36, 0.74):
-            draw_strap(scene, [(x * waist, 0.001), (x * waist, low + 0.014)], 0.012, clip=True)
-
-
-def _pleats(count: int) -> list[float]:
-    return [-0.84 + 1.68 * i / (2 * count - 1) for i in range(2 * count)]
-
-
-def _draw_skirt_front(scene: Scene, skirt: SkirtMeasures) -> None:
-    """Draw what is on the front: darts, vents, pockets, fly, zip, buttons, the edge of a wrap, the seam of a tier."""
-    style, waist, hem, length = skirt.style, skirt.waist, skirt.hem, skirt.length
-    side = placket_side(scene)
-    if style == "buttons":
-        scene.add_seam([(0.020, 0.06), (0.024, length + 0.016)], dark=0.35, width=0.004)
-        count = max(4, round(length / 0.075))
-        for i in range(count):
-            draw_button(scene, 0.0, 0.085 + (length - 0.125) * i / (count - 1), 0.0075, "shell")
-    elif style == "zip":
-        draw_zipper(scene, [(0.0, 0.030), (0.001, 0.5 * length), (0.0, length + 0.010)], width=0.012)
-        _draw_darts(scene, waist)
-    elif style == "jeans":
-        _draw_jeans_front(scene, skirt, side)
-    elif style == "tiered":
-        for share in (0.36, 0.68):
-            half, y = waist + share * (hem - waist), share * length
-            scene.add_seam([(-half, y), (0.0, y + 0.8 * share * skirt.dip), (half, y)], dark=0.40, width=0.005)
-    elif style == "wrap":
-        edge: list[Point] = [
-            (side * 0.55 * waist, 0.055),
-            (side * 0.45 * hem, 0.5 * length),
-            (side * 0.16 * hem, length + 0.018),
-        ]
-        under: Stretch = (side * 0.30 * hem, length + 0.020)
-        scene.darken(outline(edge, under), 0.35, 0.008)
-        scene.add_seam(edge, dark=0.55, width=0.005)
-        scene.add_overlay(ribbon([(x - side * 0.006, y) for x, y in edge], 0.010), puff=0.003, soft=0.005, shadow=0.3)
-    elif style == "pencil":
-        top, x = 0.62 * length, side * scene.design.choice("vent", (0.0, 0.42)) * hem
-        gap = straight_outline((x, top), (x + 0.016, length + 0.030), (x - 0.006, length + 0.030))
-        scene.add_inside(gap, "main", lift=0.004, clip=True)
-        scene.darken(gap, 0.5, 0.004)
-        scene.add_seam([(x, skirt.band + 0.02), (x, top)], dark=0.22)
-        _draw_darts(scene, waist)
-    elif style == "plain":
-        _draw_darts(scene, waist)
-        for each in (-1, 1):
-            mouth: Curve = [(0.74 * waist, skirt.band + 0.01), (0.92 * waist + 0.010, 0.120)]
-            scene.add_seam(on_side(mouth, each), dark=0.35)
-
-
-def _draw_darts(scene: Scene, waist: float) -> None:
-    for each in (-1, 1):
-        scene.add_seam([(each * 0.50 * waist, 0.050), (each * 0.54 * waist, 0.140)], dark=0.24, width=0.0035)
-
-
-def _draw_jeans_front(scene: Scene, skirt: SkirtMeasures, side: int) -> None:
-    """Draw a fly, curved pockets and the middle seam of a skirt made like jeans."""
-    waist, low = skirt.waist, skirt.band + 0.018
-    scene.add_seam([(0.0, low), (0.0, skirt.length + skirt.dip)], dark=0.35, width=0.004)
-    fly: Curve = [
-        (side * 0.032, low),
-        (side * 0.032, low + 0.075),
-        (side * 0.018, low + 0.105),
-        (side * 0.002, low + 0.115),
-    ]
-    draw_stitches(scene, fly)
-    for each in (-1, 1):
-        mouth = [(0.46 * waist, low - 0.006), (0.54 * waist, low + 0.038), (0.82 * waist, low + 0.056)]
-        mouth.append((waist + 0.016, low + 0.052))
-        scene.add_seam(on_side(mouth, each), dark=0.45)
-        draw_stitches(scene, on_side([(x - 0.004, y + 0.008) for x, y in mouth], each))
+        scene.add_overlay(band, "cord", puff=0.002, soft=0.006, shadow=0.2, part="body")
+    else:
+        rows = (0.0,) if kind == "seam" else (-0.008, 0.008)
+        for row in rows:
+            line = [(-waist, y + row), (0.0, y + row + 0.006), (waist, y + row)]
+            scene.add_seam(line, dark=0.38, width=0.006)

@@ -53,6 +53,39 @@ def draw_button_row(
         draw_button(scene, x, y, radius, cloth)
 
 
+def draw_open_front(
+    scene: Scene, measures: GarmentMeasures, low: float, cloth: str = "lining", *, widest: float = 0.16
+) -> tuple[Curve, Curve]:
+    """Draw fronts that have fallen open from the neck to `low`, with the inner back between them.
+
+    Return the left and the right edge, from the neck down. The shot decides how far they are apart.
+    """
+    n, shot = measures.neck, scene.shot
+    gap = shot.uniform("front gap", 0.25, 1.0) * widest
+    drift, bow = shot.uniform("front drift", 0.25, 0.75), shot.uniform("front bow", 0.2, 0.9)
+    edges: list[Curve] = []
+    for side, share in ((-1, drift), (1, 1 - drift)):
+        wide = gap * share
+        turn = shot.uniform(f"front turn {side}", -0.012, 0.020)
+        middle = 0.5 * n + bow * (wide - 0.5 * n)
+        edges.append(
+            [
+                (side * 0.94 * n, 0.012),
+                (side * 0.62 * n, 0.085),
+                (side * (middle + turn), 0.45 * low),
+                (side * (wide + turn), 0.78 * low),
+                (side * wide, low + 0.004),
+            ]
+        )
+    left, right = edges
+    inner = outline([(-0.94 * n, -0.004), (0.0, 0.004), (0.94 * n, -0.004)], list(right), list(left)[::-1])
+    scene.add_panel(inner, cloth, puff=0.0, lift=0.012, shade=0.74, shadow=0.0, clip=False, part="lining")
+    for side, edge in ((-1, left), (1, right)):
+        shadow = outline(list(edge), *[[(x - side * 0.030, y) for x, y in edge[::-1]]])
+        scene.darken(shadow, 0.34, 0.012)
+    return left, right
+
+
 def draw_parted_hem(
     scene: Scene, measures: GarmentMeasures, x: float, top: float, spread: float, drift: float = 0.4
 ) -> None:

@@ -11,12 +11,12 @@ import numpy as np
 
 from generator.render.clothes.folded import face_folds, fold_top, layer_lift
 from generator.render.clothes.folds import body_folds, sleeve_folds
-from generator.render.clothes.turned import turn_garment
+from generator.render.clothes.turned import WRAP, turn_garment
 from generator.render.engine.curves import Curve, Outline, Point, mirrored_outline, on_side, outline
 from generator.render.engine.height_field import Fold
 from generator.render.engine.scene import Scene
 
-LENGTHS = {"child": 0.82, "small": 0.80, "medium": 1.0, "large": 1.17}
+LENGTHS = {"child": 0.88, "small": 0.80, "medium": 1.0, "large": 1.17}
 """Length of a garment relative to its medium size."""
 
 
@@ -76,7 +76,7 @@ EASE = {"slim": Ease(0.95, 0.91, 0.85, 0.90, -0.010), "straight": Ease(), "loose
 def apply_size(scene: Scene, measures: GarmentMeasures) -> GarmentMeasures:
     """Return the measures in the length that the appearance asks for; a child's garment is also boxier."""
     factor = LENGTHS[scene.appearance.size]
-    boxy = 1.10 if scene.appearance.size == "child" else 1.0
+    boxy = 1.05 if scene.appearance.size == "child" else 1.0
     return replace(
         measures,
         neck=measures.neck * boxy,
@@ -119,6 +119,13 @@ def sample_sleeve(
     return SleeveMeasures(length=length, half_cuff=half_cuff, angle=angle, fullness=fullness, tuck=tuck)
 
 
+def arm_angles(scene: Scene, sleeve: SleeveMeasures, side: int) -> Point:
+    """Return the angles of upper arm and forearm from straight down, in radians; short sleeves are straight."""
+    angle = scene.pose.sleeve(sleeve.angle, sleeve.length, side)
+    bend = scene.pose.elbows[0 if side < 0 else 1] if sleeve.length > 0.3 else 0.0
+    return angle, max(angle - bend, -0.12) if bend else angle
+
+
 def place_garment(
     scene: Scene, measures: GarmentMeasures, zoom: float, *, top: float = -0.02, sleeve: SleeveMeasures | None = None
 ) -> GarmentMeasures:
@@ -131,12 +138,17 @@ def place_garment(
         fold_top(scene, made.chest, made.length, top)
         return made
     low, wide = made.length + made.dip, max(made.hem, made.chest, made.waist)
+    wide *= 1 - WRAP if scene.pose.worn else 1
     if sleeve is not None:
         x, y = 0.5 * (made.shoulder + made.chest), 0.5 * (made.slope + made.armhole)
+        wrapped, cuff = (WRAP * made.chest, 0.030) if scene.pose.worn else (0.0, 0.0)
         for side in (-1, 1):
-            angle = scene.pose.sleeve(sleeve.angle, sleeve.length, side) + 0.045
-            low = max(low, y + sleeve.length * math.cos(angle) + sleeve.half_cuff * math.sin(angle))
-            wide = max(wide, x + sleeve.length * math.sin(angle) + 1.1 * sleeve.half_cuff + 0.01)
+            upper, lower = arm_angles(scene, sleeve, side)
+            upper, lower, half = upper + 0.045, lower + 0.045, 0.5 * sleeve.length
+            low = max(low, y + half * (math.cos(upper) + math.cos(lower)) + sleeve.half_cuff * math.sin(upper) + cuff)
+            out = x - wrapped + half * (math.sin(upper) + math.sin(lower))
+            wide = max(wide, out + 1.1 * sleeve.half_cuff + 0.01)
+    low += 0.065 if scene.pose.worn else 0.0  # the hem of a worn garment is nearer to the camera
     side_room = 0.43 if scene.pose.yaw else 0.455  # the near side of a turned body looks larger
     reach = min(NEAR * zoom * child_zoom(scene), side_room / wide, 0.91 / (low - top))
     scene.set_camera(reach, (0.0, 0.5 * (low + top)))
@@ -234,16 +246,21 @@ class Sleeve:
     """The end of a drawn sleeve, for cuffs and straps."""
 
     shoulder: Point
+    elbow: Point
     wrist: Point
     half_cuff: float
     angle: float
+    """Angle between the forearm and straight down, in radians."""
+    length: float
     near: bool = False
     """Whether it is in front of the body: the nearer sleeve of a turned garment."""
 
     def across(self, share: float) -> tuple[Point, Point]:
         """Return the two edges of the sleeve at a share of its length, near the wrist."""
-        x = self.shoulder[0] + (self.wrist[0] - self.shoulder[0]) * share
-        y = self.shoulder[1] + (self.wrist[1] - self.shoulder[1]) * share
+        a, b, part = self.elbow, self.wrist, 2 * share - 1
+        if share < 0.5:
+            a, b, part = self.shoulder, self.elbow, 2 * share
+        x, y = a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part
         dx, dy = math.cos(self.angle) * self.half_cuff, -math.sin(self.angle) * self.half_cuff
         return (x - dx, y - dy), (x + dx, y + dy)
 
@@ -271,11 +288,13 @@ def _draw_sleeve(
     scene: Scene, measures: GarmentMeasures, side: int, sleeve: SleeveMeasures, cloth: str, quilted: bool, puff: float
 ) -> Sleeve:
     length = sleeve.length
-    angle = scene.pose.sleeve(sleeve.angle, length, side) + scene.shot.uniform(f"swing {side}", -0.045, 0.045)
-    sin, cos = math.sin(angle), math.cos(angle)
+    swing = scene.shot.uniform(f"swing {side}", -0.045, 0.045)
+    angle, forearm = (each + swing for each in arm_angles(scene, sleeve, side))
     tip, pit = (side * measures.shoulder, measures.slope), (side * measures.chest, measures.armhole)
     middle = (0.5 * (measures.shoulder + measures.chest), 0.5 * (measures.slope + measures.armhole))
-    wrist = (side * (middle[0] + length * sin), middle[1] + length * cos)
+    fold = 0.5 * length
+    elbow_at = (middle[0] + fold * math.sin(angle), middle[1] + fold * math.cos(angle))
+    wrist = (side * (elbow_at[0] + fold * math.sin(forearm)), elbow_at[1] + fold * math.cos(forearm))
     half_top = 0.44 * (measures.armhole - measures.slope)
     elbow = scene.shot.uniform(f"elbow {side}", 0.004, 0.014) * min(1.0, length / 0.4)
 
@@ -283,14 +302,18 @@ def _draw_sleeve(
         half = half_top + (sleeve.half_cuff - half_top) * share
         half *= 1 + (sleeve.fullness - 1) * math.sin(math.pi * share**1.3)
         half *= 1 - sleeve.tuck * max(0.0, (share - 0.90) / 0.10) ** 1.5
-        bend = elbow * math.sin(math.pi * share)
-        x = middle[0] + length * share * sin + (out * half + bend) * cos
-        return (side * x, middle[1] + length * share * cos - (out * half + bend) * sin)
+        away = out * half + elbow * math.sin(math.pi * share)
+        up, down = min(share, 0.5) * length, max(share - 0.5, 0.0) * length
+        lean = angle + (forearm - angle) * min(max(2.5 * share - 0.75, 0.0), 1.0)
+        x = middle[0] + up * math.sin(angle) + down * math.sin(forearm) + away * math.cos(lean)
+        return (side * x, middle[1] + up * math.cos(angle) + down * math.cos(forearm) - away * math.sin(lean))
 
     ends = (0.6, 0.90, 0.97, 1.0) if sleeve.tuck else (0.6, 1.0)
+    if forearm != angle:
+        ends = (0.42, 0.58, *ends[1:])
     outer = [tip, edge(0.22, 1), *(edge(share, 1) for share in ends)]
     inner = [*(edge(share, -1) for share in ends[::-1]), edge(0.25, -1), pit]
-    near = scene.pose.yaw * side < 0
+    near = scene.pose.worn or scene.pose.yaw * side < 0
     set_in = [pit, (side * (measures.chest - 0.006), 0.55 * (measures.slope + measures.armhole)), tip]
     under_body = [(0.7 * pit[0], pit[1]), (0.7 * tip[0], tip[1])]
 
@@ -312,7 +335,9 @@ def _draw_sleeve(
     lay(before=False)
     if near:
         scene.near_sleeve.append(lay)
-    return Sleeve((side * middle[0], middle[1]), wrist, sleeve.half_cuff, side * angle, near)
+    elbow_point = (side * elbow_at[0], elbow_at[1])
+    shoulder = (side * middle[0], middle[1])
+    return Sleeve(shoulder, elbow_point, wrist, sleeve.half_cuff, side * forearm, length, near)
 
 
 def draw_near_sleeve(scene: Scene) -> None:
@@ -328,8 +353,7 @@ def draw_cuff(scene: Scene, sleeve: Sleeve, depth: float, cloth: str = "main", f
         scene.near_sleeve.append(lambda: draw_cuff(scene, replace(sleeve, near=False), depth, cloth, flare))
         if not scene.body_drawn:
             return
-    length = math.dist(sleeve.shoulder, sleeve.wrist)
-    (a, b), (c, d) = sleeve.across(1 - depth / length), sleeve.across(1.01)
+    (a, b), (c, d) = sleeve.across(1 - depth / sleeve.length), sleeve.across(1.01)
     wide = _widen(outline([a, b], d, c), flare)
     scene.add_overlay(wide, cloth, puff=0.007, soft=0.012, grain=sleeve.angle, clip=False, part="cuff")
 
@@ -340,7 +364,7 @@ def draw_rib_cuff(scene: Scene, sleeve: Sleeve, depth: float, tuck: float, cloth
         scene.near_sleeve.append(lambda: draw_rib_cuff(scene, replace(sleeve, near=False), depth, tuck, cloth))
         if not scene.body_drawn:
             return
-    length = math.dist(sleeve.shoulder, sleeve.wrist)
+    length = sleeve.length
     (a, b), (c, d) = sleeve.across(1 - 0.12 * depth / length), sleeve.across(1 + 0.80 * depth / length)
     (a, b), (c, d) = _taper(a, b, 1.03 - tuck), _taper(c, d, 0.99 - tuck)
     scene.add_panel(

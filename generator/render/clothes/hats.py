@@ -1,418 +1,520 @@
-"""Draw hats: baseball cap (in profile, and from the front in snapshots), beanie, bucket hat."""
+"""Draw hats as solid bodies: caps, beanies, bucket hats, flat caps, fedoras and sun hats.
+
+A hat stands on the floor with its front towards z > 0. `angle` runs around it, 0 in front and pi / 2 at its right
+side; `t` runs from the rim (0) to the top (1).
+"""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-from generator.render.engine.curves import Curve, Outline, Point, box, disc, mirrored_outline, on_side, outline, ribbon
-from generator.render.engine.fittings import draw_ring, draw_strap
-from generator.render.engine.height_field import Crease, Flutes
+from generator.render.engine import Float64Array
+from generator.render.engine.curves import Outline, disc, mirrored_outline, smooth_loop
+from generator.render.engine.fittings import draw_ring
 from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
+from generator.render.engine.solid import Points, SolidBody, Viewpoint
 
-FILL = {"child": 0.67, "small": 0.82, "medium": 0.97, "large": 1.09}
-"""Scale of a hat, by size."""
-FRONT_FILL = {"child": 0.70, "small": 0.82, "medium": 0.95, "large": 1.05}
-"""Scale of a cap seen from the front, by size."""
+FILL = {"child": 0.62, "small": 0.72, "medium": 0.83, "large": 0.93}
+"""Share of the image that the larger side of a hat fills, by size."""
+AROUND_EYELET = np.array([[0.0, 0.16, -0.16, 0.0, 0.0], [0.0, 0.0, 0.0, 0.08, -0.08]])
+"""Offsets in angle and t of an eyelet and of points around it; it is drawn where none of them is hidden."""
+Crown = Callable[[Float64Array, Float64Array], Points]
+"""Returns the points of a crown at angles and t."""
+
+
+def sample_view(scene: Scene, turns: tuple[float, float], pitch: tuple[float, float], above: float) -> Viewpoint:
+    """Sample the view of a hat: turned by up to `turns` (often, seldom), from `pitch` above, more in snapshots."""
+    shot = scene.shot
+    reach = turns[1] if shot.chance("turned far", 0.25) else turns[0]
+    yaw = shot.uniform("yaw", -reach, reach)
+    high = shot.uniform("pitch", *pitch)
+    if scene.pose.room < 1:  # a snapshot, seen by a person who stands
+        high = shot.uniform("floor pitch", 0.45, above)
+    return Viewpoint(yaw=yaw, pitch=high)
+
+
+def finish_hat(scene: Scene, body: SolidBody, prints: list[Points], wide: float = 1.0) -> None:
+    """Set the camera, draw the hat, and let it stand on the floor with the given outlines."""
+    body.fit_camera(FILL[scene.appearance.size], wide, limpness=0.3)
+    scene.stand_on([body.flat(points) for points in prints])
+    body.draw()
+
+
+def ring(angle: Float64Array, wide: float, deep: float, y: Float64Array | float = 0.0) -> Points:
+    """Return points of an ellipse around the axis."""
+    x, z = wide * np.sin(angle), deep * np.cos(angle)
+    return np.stack(np.broadcast_arrays(x, y, z), axis=-1)
+
+
+def around(number: int, start: float = -math.pi, end: float = math.pi) -> Float64Array:
+    """Return angles from the left of the back over the front, shape (number, 1)."""
+    return np.linspace(start, end, number)[:, None]
+
+
+def downwards(number: int, top: float = 1.0, low: float = 0.0) -> Float64Array:
+    """Return t from the top to the rim, shape (1, number)."""
+    return np.linspace(top, low, number)[None, :]
+
+
+def sample_dents(scene: Scene, size: float) -> Callable[[Float64Array, Float64Array], Float64Array]:
+    """Sample how far a soft crown is dented at each angle and t: a few broad waves, none at the rim."""
+    rng = scene.shot.generator("dents")
+    waves = [(k, m, rng.uniform(0, 6.28), rng.uniform(0.3, 1.0) * size) for k, m in ((1, 2), (2, 3), (3, 2), (2, 6))]
+
+    def dents(angle: Float64Array, t: Float64Array) -> Float64Array:
+        total = sum(a * np.sin(k * angle + m * t + p) for k, m, p, a in waves)
+        return np.asarray(total * np.sin(np.pi * np.clip(t, 0, 1)) ** 1.5)
+
+    return dents
+
+
+def wrap(grid: Points, angle: Float64Array, radius: float) -> Float64Array:
+    """Return texture coordinates of a surface around the axis: `radius` x angle, and the length down from the top."""
+    steps = np.linalg.norm(np.diff(grid, axis=1), axis=-1).mean(axis=0)
+    down = np.concatenate([[0.0], np.cumsum(steps)])
+    return np.stack(np.broadcast_arrays(radius * angle, down[None, :]), axis=-1)
+
+
+def add_button(body: SolidBody, top: Points, radius: float, cloth: str = "self") -> None:
+    """Add the covered button on top of a cap."""
+    angle, t = around(13), downwards(4)
+    flat = radius * np.cos(0.5 * np.pi * t)
+    grid = ring(angle, 1.0, 1.0) * np.stack([flat, flat, flat], axis=-1)
+    grid[..., 1] = 0.6 * radius * np.sin(0.5 * np.pi * t)
+    body.add(grid + top, cloth)
 
 
 @register_silhouette("cap")
 def draw_cap(scene: Scene) -> None:
-    """Draw a baseball cap in profile: soft or stiff crown, sometimes a mesh back, a flat or curved peak."""
+    """Draw a baseball cap: a crown of panels, sometimes with a mesh back or an emblem, and a curved or flat peak."""
+    d, shot = scene.design, scene.shot
+    body = SolidBody(scene, sample_view(scene, (0.75, 1.35), (0.16, 0.42), 0.95))
+    wide, deep, high = (
+        d.uniform("wide", 0.188, 0.205),
+        d.uniform("deep", 0.220, 0.240),
+        d.uniform("crown", 0.178, 0.235),
+    )
+    stiff, panels = d.uniform("stiff", 0.0, 1.0), d.choice("panels", (6, 6, 5))
+    dents = sample_dents(scene, 0.0045 * (1.6 - stiff))
+    lean = shot.uniform("slump", -0.02, 0.01) * (1 - stiff)
+
+    def crown(angle: Float64Array, t: Float64Array) -> Points:
+        front = np.clip(np.cos(angle), 0, 1) ** 1.5
+        rise = 0.5 * np.pi * t
+        flat = np.cos(rise) ** (0.66 - (0.08 + 0.14 * stiff) * front) + dents(angle, t)
+        points = ring(angle, wide, deep) * np.stack([flat, flat, flat], axis=-1)
+        points[..., 1] = high * np.sin(rise) ** 0.95 + lean * front * np.sin(2 * rise)
+        points[..., 2] += lean * t
+        return points
+
+    back = d.choice("back", ("same", "same", "same", "mesh", "other"))
+    split = math.radians(62 if panels == 5 else 60)
+    t = downwards(9)
+    cloths = {"same": "main", "mesh": "tape", "other": "cord"}
+    for start, end, cloth in ((-split, split, "main"), (split, 2 * math.pi - split, cloths[back])):
+        angle = around(9 if start < 0 else 15, start, end)
+        grid = crown(angle, t)
+        body.add(grid, cloth, uv=wrap(grid, angle, deep), part="body")
+    peak, rows = _add_peak(scene, body, wide, deep, d.uniform("peak", 0.155, 0.205), d.uniform("bend", 0.0, 1.0))
+    add_button(body, crown(np.array(0.0), np.array(1.0)), 0.020, "self" if back == "same" else "cord")
+    edge = np.linspace(-math.pi, math.pi, 40)
+    finish_hat(scene, body, [ring(edge, wide, deep, -0.01), peak])
+    seams = [math.radians(a) for a in ((0, 60, 120, 180, 240, 300) if panels == 6 else (62, 125, 180, 235, 298))]
+    down = np.linspace(0.97, 0.0, 24)
+    for seam in seams:
+        body.add_seam(crown(np.full_like(down, seam), down), dark=0.35)
+        for side in (-0.045, 0.045) if abs(math.sin(0.5 * seam)) < 0.6 else (0.045,):
+            body.add_topstitch(crown(seam + side / (0.25 + np.cos(0.5 * np.pi * down)), down))
+    for angle in (30, 90, 150, 210, 270, 330) if panels == 6 else (95, 150, 210, 265):
+        _draw_eyelet(scene, body, crown(math.radians(angle) + AROUND_EYELET[0], 0.60 + AROUND_EYELET[1]))
+    for row in rows:
+        body.add_topstitch(row)
+    _draw_emblem(scene, body, crown, wide, high)
+
+
+def _add_peak(
+    scene: Scene, body: SolidBody, wide: float, deep: float, reach: float, bend: float
+) -> tuple[Points, list[Points]]:
+    """Add a peak in front of the rim, arched by `bend`; return its outline on the floor, and its rows of stitching."""
     d = scene.design
-    scene.set_camera(FILL[scene.appearance.size], (0.055, 0.50))
-    high, peak = d.uniform("crown", 0.27, 0.41), d.uniform("peak", 0.19, 0.27)
-    low, front, back = 0.64, 0.235, -0.275 + d.uniform("back", -0.02, 0.02)
-    top, stiff = low - high, d.uniform("stiff", 0.0, 1.0)
-    crest = -0.03 + 0.05 * stiff
-    mesh = d.chance("mesh", 0.25)
-    under: Curve = [(front - 0.14, low - 0.020), (front + 0.10, low - 0.002), (front + peak, low + 0.055)]
-    below: Curve = [(front + 0.55 * peak, low + 0.060), (front - 0.10, low + 0.055), (front - 0.24, low + 0.02)]
-    scene.add_panel(outline(under, below, under[0]), "self", puff=0.004, shade=0.55, shadow=0.0)
-    crown = outline(
-        [
-            (back, low),
-            (back - 0.006, low - 0.45 * high),
-            (-0.19, top + 0.06 + 0.02 * (1 - stiff)),
-            (crest, top),
-            (0.12 + 0.03 * stiff, top + 0.045 - 0.010 * stiff),
-            (0.215 + 0.012 * stiff, low - 0.48 * high),
-            (front, low - 0.02),
-        ],
-        [(0.0, low + 0.028), (back, low)],
-    )
-    slack = [
-        Crease((0.02, low - 0.75 * high), (0.19, low - 0.35 * high), 0.008 * (1 - stiff), 0.030, 0.1),
-        Crease((-0.22, low - 0.30 * high), (-0.05, low - 0.45 * high), -0.007 * (1 - stiff), 0.030, -0.1),
-    ]
-    scene.add_panel(crown, puff=0.040, soft=0.050, volume=0.036, folds=slack, shadow=0.3)
-    if mesh:
-        rear = outline(
-            [(crest - 0.02, top - 0.02), (-0.055, low - 0.5 * high), (-0.045, low + 0.05)],
-            (back - 0.03, low + 0.05),
-            (back - 0.03, top - 0.02),
-        )
-        scene.add_overlay(rear, "rib", puff=0.003, soft=0.010, shadow=0.2)
-    seams: list[Curve] = [
-        [(crest, top), (-0.045, low - 0.5 * high), (-0.03, low + 0.02)],
-        [(crest, top), (0.09, low - 0.62 * high), (0.13, low - 0.005)],
-        [(crest, top), (-0.17, low - 0.60 * high), (-0.185, low + 0.012)],
-    ]
-    for curve in seams:
-        scene.add_seam(curve, dark=0.45)
-        scene.add_topstitch([(x - 0.011, y + 0.006) for x, y in curve], width=0.003)
-    for x in (-0.105, 0.055):
-        draw_ring(scene, x, top + 0.32 * high, 0.011, 0.011, 0.008, "thread")
-    scene.add_panel(disc(crest, top - 0.002, 0.024, 0.012), "self", puff=0.012, soft=0.010, shadow=0.4, reach=0.008)
-    _draw_bill(scene, front, low, peak)
-    draw_strap(scene, [(back + 0.003, low - 0.022), (-0.13, low + 0.004)], 0.036, "self", clip=True)
+    across = np.linspace(-1, 1, 19)[:, None]
+    out = np.linspace(0, 1, 8)[None, :]
+    angle = across * math.radians(72)
+    squared = d.uniform("square peak", 2.2, 3.4)
+    length = reach * (1 - np.abs(across) ** squared) ** (1 / squared) * (1 - 0.12 * bend)
+    flare = 1 + 0.05 * out * np.abs(across)
+    x = wide * 1.01 * np.sin(angle) * flare
+    z = deep * 1.01 * np.cos(angle) + length * out
+    share = out * length / reach
+    fall = (0.03 + 0.13 * bend) * np.abs(across) ** 2 - 0.03 * bend * (1 - across**2)
+    y = 0.004 - fall * share - 0.030 * share
+    top = np.stack(np.broadcast_arrays(x, y, z), axis=-1)
+    cloth = d.choice("peak cloth", ("main", "self", "main", "cord"))
+    lower = top - np.array([0.0, 0.010, 0.0])
+    body.add(lower, "self", back="self", shade=0.75)
+    body.add(top, cloth)
+    rim = np.stack([top[:, -1], lower[:, -1]], axis=1)
+    body.add(rim, d.choice("peak edge", (cloth, cloth, "cord", "trim")))
+    floor = lower[:, -1].copy()
+    floor[:, 1] = -0.03
+    return np.concatenate([floor, ring(angle[::-1, 0], wide, deep, -0.03)]), [top[1:-1, k] for k in (2, 3, 4, 5, 6)]
 
 
-def _draw_bill(scene: Scene, front: float, low: float, peak: float) -> None:
-    """Draw the peak with its rows of stitching, curved or flat."""
-    bend = scene.design.uniform("bend", 0.2, 1.25)
-    bill = outline(
-        [
-            (front - 0.150, low - 0.012),
-            (front - 0.03, low - 0.070),
-            (front + 0.06, low - 0.045 - 0.012 * (1 - bend)),
-            (front + 0.70 * peak, low - 0.022 + 0.012 * bend),
-            (front + 0.97 * peak, low + 0.006 + 0.026 * bend),
-            (front + peak, low + 0.020 + 0.038 * bend),
-        ],
-        [(front + 0.55 * peak, low + 0.020 + 0.014 * bend), (front, low + 0.006), (front - 0.150, low - 0.012)],
-    )
-    scene.add_panel(bill, puff=0.014, soft=0.022, lift=0.005, shadow=0.55, reach=0.018)
-    for i in range(4):
-        t = 0.2 + 0.2 * i
-        scene.add_topstitch(
-            [
-                (front - 0.03 + 0.10 * t, low - 0.060 + 0.014 * i),
-                (front + 0.06 + 0.5 * t * peak, low - 0.034 + 0.010 * i),
-                (front + (0.66 + 0.26 * t) * peak, low - 0.006 + 0.012 * bend + 0.010 * i),
-            ],
-            width=0.003,
+def _draw_eyelet(scene: Scene, body: SolidBody, points: Points) -> None:
+    """Draw a stitched eyelet where it is visible; `points` are its place, and others around it."""
+    if body.visible(points, 0.006).all():
+        x, y = body.flat(points)[0].tolist()
+        draw_ring(scene, x, y, 0.0085, 0.0085, 0.006, "thread")
+
+
+def _draw_emblem(scene: Scene, body: SolidBody, crown: Crown, wide: float, high: float) -> None:
+    """Draw an embroidered emblem of our own on the front: a peak, a wave, a sun, a shield, a lozenge or a bar."""
+    d = scene.design
+    if not d.chance("emblem", 0.6):
+        return
+    kind = d.choice("emblem kind", ("peak", "wave", "sun", "shield", "lozenge", "bar"))
+    size = d.uniform("emblem size", 0.040, 0.065)
+    first, second = d.choice("emblem cloth", (("lace", "cord"), ("cord", "lace"), ("trim", "lace")))
+    for flat, cloth in _emblem_shapes(kind, size, first, second):
+        angle, t = flat[:, 0] / (0.86 * wide), 0.40 - flat[:, 1] / (1.27 * high)
+        points = crown(angle, t)
+        if body.visible(points, 0.03).mean() > 0.85:
+            scene.add_overlay(body.flat(points), cloth, puff=0.005, soft=0.006, shadow=0.25)
+
+
+def _emblem_shapes(kind: str, size: float, first: str, second: str) -> list[tuple[Outline, str]]:
+    """Return outlines (units to the right and down from the middle) and cloths of an emblem."""
+    s = size
+    if kind == "peak":
+        ground = np.array(
+            [(-1.2 * s, 0.7 * s), (-0.3 * s, -0.8 * s), (0.2 * s, 0.0), (0.5 * s, -0.4 * s), (1.2 * s, 0.7 * s)]
         )
+        snow = np.array([(-0.55 * s, -0.35 * s), (-0.3 * s, -0.8 * s), (0.0, -0.3 * s), (-0.25 * s, -0.15 * s)])
+        return [(ground, first), (snow, second)]
+    if kind == "wave":
+        x = np.linspace(-1.2 * s, 1.2 * s, 21)
+        line = 0.22 * s * np.sin(2 * np.pi * x / (1.2 * s))
+        band = np.concatenate([np.stack([x, line - 0.17 * s], axis=1), np.stack([x, line + 0.17 * s], axis=1)[::-1]])
+        return [(band + np.array([0.0, 0.62 * k * s]), cloth) for k, cloth in ((-1, first), (0, second), (1, first))]
+    if kind == "sun":
+        turn = np.linspace(0, 2 * np.pi, 33)[:-1]
+        reach = np.where(np.arange(32) % 4 < 2, 1.0, 0.72) * s
+        rays = np.stack([reach * np.cos(turn), reach * np.sin(turn)], axis=1)
+        return [(rays, first), (disc(0.0, 0.0, 0.45 * s), second)]
+    if kind == "shield":
+        outer = mirrored_outline([(0.0, -s), (0.8 * s, -0.85 * s)], [(0.75 * s, 0.1 * s), (0.0, s)])
+        return [
+            (outer, first),
+            (np.array([(-0.6 * s, -0.2 * s), (0.6 * s, -0.2 * s), (0.6 * s, 0.1 * s), (-0.6 * s, 0.1 * s)]), second),
+        ]
+    if kind == "lozenge":
+        outer = np.array([(0.0, -s), (0.9 * s, 0.0), (0.0, s), (-0.9 * s, 0.0)])
+        return [(outer, first), (0.5 * outer, second)]
+    return [(smooth_loop([(-1.3 * s, -0.4 * s), (1.3 * s, -0.4 * s), (1.3 * s, 0.4 * s), (-1.3 * s, 0.4 * s)]), first)]
+
+
+@register_silhouette("flat-cap")
+def draw_flat_cap(scene: Scene) -> None:
+    """Draw a flat cap: a broad crown that slopes forward onto a short stiff peak; in one piece or of eight panels."""
+    d = scene.design
+    body = SolidBody(scene, sample_view(scene, (0.85, 1.35), (0.28, 0.55), 1.25))
+    wide, deep = d.uniform("wide", 0.176, 0.206), d.uniform("deep", 0.212, 0.252)
+    high, full = d.uniform("crown", 0.088, 0.160), d.uniform("full", 0.0, 0.24)
+    eight, ahead = d.chance("eight panels", 0.4), d.uniform("ahead", 0.03, 0.055)
+    dents = sample_dents(scene, 0.006)
+
+    def crown(angle: Float64Array, t: Float64Array) -> Points:
+        front = np.clip(np.cos(angle), 0, 1)
+        rise = 0.5 * np.pi * t
+        flat = np.cos(rise) ** 0.62 * (1 + full * np.sin(np.pi * t) * (1 - 0.3 * front)) + dents(angle, t)
+        points = ring(angle, wide, deep) * np.stack([flat, flat, flat], axis=-1)
+        slope = 1 - (0.72 if not eight else 0.5) * front * np.cos(rise) ** 0.4
+        points[..., 1] = (high + 0.05 * eight) * np.sin(rise) ** 0.62 * slope
+        points[..., 2] += ahead * front * np.sin(np.pi * t) ** 0.5 + 0.02 * t
+        return points
+
+    angle, t = around(25), downwards(10)
+    grid = crown(angle, t)
+    flat_uv = np.stack([grid[..., 0], grid[..., 2]], axis=-1)
+    body.add(grid, "main", uv=wrap(grid, angle, deep) if eight else flat_uv)
+    peak = _add_flat_peak(body, wide, deep, d.uniform("peak", 0.055, 0.105))
+    if eight or d.chance("button", 0.3):
+        add_button(body, crown(np.array(0.0), np.array(1.0)), 0.017)
+    edge = np.linspace(-math.pi, math.pi, 40)
+    finish_hat(scene, body, [ring(edge, wide, deep), peak])
+    down = np.linspace(0.99, 0.0, 24)
+    seams = [0.785 * k for k in range(8)] if eight else [0.62, -0.62]
+    for seam in seams:
+        turn = seam if eight else seam * (1.25 + 0.75 * down)
+        line = crown(np.full_like(down, 1.0) * turn, down)
+        body.add_seam(line, dark=0.35)
+        body.add_topstitch(crown(turn + 0.05, down))
+
+
+def _add_flat_peak(body: SolidBody, wide: float, deep: float, reach: float) -> Points:
+    """Add the short peak of a flat cap, covered with the same cloth; return its outline on the floor."""
+    across, out = np.linspace(-1, 1, 19)[:, None], np.linspace(0, 1, 6)[None, :]
+    angle = across * math.radians(62)
+    length = reach * (1 - np.abs(across) ** 2.4) ** (1 / 2.4)
+    x, z = wide * np.sin(angle) * (1 + 0.02 * out), deep * 0.99 * np.cos(angle) + length * out
+    y = 0.016 - 0.016 * across**2 - (0.016 + 0.02 * across**2) * out * length / reach
+    top = np.stack(np.broadcast_arrays(x, y, z), axis=-1)
+    lower = top - np.array([0.0, 0.012, 0.0])
+    body.add(lower, "self", back="self", shade=0.75)
+    body.add(top, "main", uv=np.stack([top[..., 0], top[..., 2]], axis=-1))
+    body.add(np.stack([top[:, -1], lower[:, -1]], axis=1), "self")
+    floor = lower[:, -1].copy()
+    floor[:, 1] = 0.0
+    return np.concatenate([floor, ring(angle[::-1, 0], wide, deep)])
 
 
 @register_silhouette("beanie")
 def draw_beanie(scene: Scene) -> None:
-    """Draw a knitted cap: a dome that may slouch, a turned-up ribbed edge or a plain one, with or without a pompon."""
-    d = scene.design
-    scene.set_camera(1.02 * FILL[scene.appearance.size], (0.0, 0.51))
-    head, high = d.uniform("head", 0.235, 0.295), d.uniform("high", 0.34, 0.48)
-    low, cuff = 0.5 + 0.5 * high + 0.02, d.uniform("cuff", 0.09, 0.17)
-    top, slouch = low - high, d.uniform("slouch", 0.0, 1.0)
-    pompon, turned = d.chance("pompon", 0.4), d.chance("turned up", 0.7)
-    lean = scene.shot.uniform("lean", -0.05, 0.05) * slouch
-    broad = head * (1.0 + 0.10 * slouch)
-    tip = (lean, top)
-    if pompon:
-        low, top, tip = low + 0.035, top + 0.035, (lean, top + 0.035)
-    right: Curve = [
-        tip,
-        (0.45 * broad + lean, top + 0.030),
-        (0.88 * broad + 0.6 * lean, top + 0.30 * high),
-        (broad, low - 0.40 * high),
-        (head, low),
-    ]
-    left: Curve = [
-        (-head, low),
-        (-broad, low - 0.40 * high),
-        (-0.88 * broad + 0.6 * lean, top + 0.30 * high),
-        (-0.45 * broad + lean, top + 0.030),
-        tip,
-    ]
-    hem: Curve = [(head, low), (0.5 * head, low + 0.024), (0.0, low + 0.032), (-0.5 * head, low + 0.024), (-head, low)]
-    scene.add_inside(
-        outline([(-head, low - 0.01), (0.0, low - 0.03), (head, low - 0.01)], [(0.0, low + 0.02), (-head, low - 0.01)])
-    )
-    gathers = [
-        Crease(
-            (tip[0] + 0.012 * i, top + 0.005),
-            (0.24 * i * head + 0.4 * lean, top + 0.48 * high),
-            -0.008,
-            0.012 + 0.003 * abs(i),
-            0.0,
-        )
-        for i in (-3, -2, -1, 0, 1, 2, 3)
-    ]
-    scene.add_panel(
-        outline(right, hem, left),
-        puff=0.044,
-        soft=0.060,
-        volume=0.046,
-        folds=[*gathers, *_slump_folds(scene, head, top, high, slouch)],
-    )
+    """Draw a knitted cap from the front: high or slouching, ribbed or smooth, with a turn-up, a pompon or a patch."""
+    d, shot = scene.design, scene.shot
+    yaw, pitch = shot.uniform("yaw", -0.5, 0.5), shot.uniform("pitch", 0.02, 0.20)
+    body = SolidBody(scene, Viewpoint(yaw=yaw, pitch=pitch, near=0.12))
+    head, high = d.uniform("head", 0.205, 0.235), d.uniform("high", 0.36, 0.47)
+    turned, cuff = d.chance("turned up", 0.72), d.uniform("cuff", 0.095, 0.155)
+    slouch, narrow = d.uniform("slouch", 0.0, 1.0) ** 2, d.uniform("narrow", 0.0, 1.0)
+    ribs, pompon = d.choice("ribs", (0, 24, 32)), d.chance("pompon", 0.38)
+    lean, flat_share = shot.uniform("lean", -0.07, 0.07) * (0.3 + slouch), 0.8 if scene.pose.room == 1 else 0.35
+    rng = shot.generator("slump")
+    slumps = [(rng.uniform(0.35, 0.95), rng.uniform(0.02, 0.05), rng.uniform(-0.9, 0.9)) for _ in range(3)]
+
+    def crown(angle: Float64Array, t: Float64Array) -> Points:
+        rise = 0.5 * np.pi * np.clip((t - 0.25) / 0.75, 0, 1)
+        flat = np.cos(rise) ** (0.50 + 0.25 * narrow) * (1 + 0.10 * slouch * np.sin(np.pi * t))
+        flat = flat + 0.030 * np.cos(9 * angle) * np.clip(t - 0.55, 0, 1) * (1 - t) * 2.2
+        if ribs:
+            flat = flat * (1 + 0.022 * np.cos(ribs * angle) * (1 - 0.5 * t))
+        for place, size, twist in slumps:
+            flat = flat + size * slouch * np.sin(3 * (angle + twist)) * np.exp(-(((t - place) / 0.10) ** 2))
+        points = ring(angle, head, flat_share * head) * np.stack([flat, flat, flat], axis=-1)
+        points[..., 1] = high * (0.62 * np.minimum(t / 0.25, 1) * 0.55 + (1 - 0.62 * 0.55) * np.sin(rise) ** 0.95)
+        points[..., 0] += lean * np.clip(t - 0.3, 0, 1) ** 1.5
+        points[..., 1] -= 0.05 * slouch * np.clip(t - 0.75, 0, 1) * (1 - np.cos(2 * angle)) * 2
+        return points
+
+    angle, t = around(33 if not ribs else 81), downwards(12)
+    grid = crown(angle, t)
+    body.add(grid, "main", uv=wrap(grid, angle, head))
     if turned:
-        edge = low - cuff
-        band = outline(
-            [
-                (-head - 0.012, edge),
-                (-0.5 * head, edge + 0.026),
-                (0.0, edge + 0.034),
-                (0.5 * head, edge + 0.026),
-                (head + 0.012, edge),
-            ],
-            [(head + 0.016, low - 0.4 * cuff), (head + 0.002, low + 0.004)],
-            [(0.5 * head, low + 0.030), (0.0, low + 0.038), (-0.5 * head, low + 0.030), (-head - 0.002, low + 0.004)],
-            [(-head - 0.016, low - 0.4 * cuff), (-head - 0.012, edge)],
-        )
-        scene.add_panel(band, "rib main", puff=0.026, soft=0.030, volume=0.040, lift=0.012, shadow=0.55, reach=0.016)
-        if d.chance("label", 0.5):
-            scene.add_overlay(
-                ribbon([(-0.035, low - 0.35 * cuff + 0.02), (0.035, low - 0.35 * cuff + 0.02)], 0.040),
-                "trim",
-                puff=0.003,
-                soft=0.006,
-            )
+        _add_cuff(body, head, flat_share, cuff, ribs)
     else:
-        scene.add_overlay(
-            ribbon(
-                [
-                    (-head, low - 0.018),
-                    (-0.5 * head, low + 0.008),
-                    (0.0, low + 0.016),
-                    (0.5 * head, low + 0.008),
-                    (head, low - 0.018),
-                ],
-                0.045,
-            ),
-            "rib main",
-            puff=0.010,
-            soft=0.014,
-            shadow=0.2,
-        )
+        low = np.array([1.02, 1.045, 1.045, 1.0])[None, :] * np.ones_like(angle)
+        edge = ring(angle, head, flat_share * head) * low[..., None]
+        edge[..., 1] = np.array([0.055, 0.045, 0.006, -0.004])[None, :]
+        body.add(edge, "rib main", uv=wrap(edge, angle, head))
     if pompon:
-        _draw_pompon(scene, (tip[0], top - 0.040), d.uniform("ball", 0.060, 0.085))
-
-
-def _slump_folds(scene: Scene, head: float, top: float, high: float, slouch: float) -> list[Crease]:
-    rng = scene.shot.generator("slump")
-    return [
-        Crease(
-            (-0.8 * head, top + (0.35 + 0.12 * i) * high),
-            (0.8 * head, top + (0.33 + 0.12 * i) * high),
-            0.010 * slouch * (-1) ** i,
-            0.022,
-            rng.normal(0.05, 0.04),
+        _add_pompon(scene, body, crown(np.array(0.0), np.array(1.0)), d.uniform("ball", 0.062, 0.092))
+    finish_hat(scene, body, [], 1.12)
+    scene.ground = None
+    if d.chance("patch", 0.45):
+        _draw_patch(
+            scene, body, head, flat_share, cuff if turned else 0.09, d.choice("patch cloth", ("trim", "label", "cord"))
         )
-        for i in range(3)
-    ]
 
 
-def _draw_pompon(scene: Scene, at: Point, radius: float) -> None:
-    """Draw a ball of yarn ends: short tufts from the outside in, each with its own light."""
+def _add_cuff(body: SolidBody, head: float, flat_share: float, cuff: float, ribs: int) -> None:
+    """Add the turned-up edge of a beanie, ribbed and a little wider than the crown."""
+    angle, t = around(81), np.linspace(0, 1, 6)[None, :]
+    number = ribs or 36
+    bulge = 1.055 + 0.035 * np.sin(np.pi * np.clip(t, 0, 1)) ** 0.4 + 0.012 * np.cos(number * angle)
+    edge = ring(angle, head, flat_share * head) * bulge[..., None]
+    edge[..., 1] = cuff * (1 - t) - 0.006 + 0.004 * np.cos(2 * angle)
+    body.add(edge, "rib main", uv=wrap(edge, angle, head))
+    lip = np.stack([ring(angle[:, 0], head * 0.97, flat_share * head * 0.97, cuff - 0.012), edge[:, 0]], axis=1)
+    body.add(lip, "rib main", shade=0.8)
+
+
+def _add_pompon(scene: Scene, body: SolidBody, at: Points, radius: float) -> None:
+    """Add a ball of yarn ends on top: a sphere of tufts of uneven length."""
     rng = scene.design.generator("tufts")
-    scene.add_panel(disc(at[0], at[1], 0.80 * radius), "self", puff=0.03, soft=0.03, shade=0.8, shadow=0.4)
-    for share in (1.0, 0.70, 0.38):
-        number = round(34 * share)
-        for i in range(number):
-            angle = 2 * math.pi * (i / number) + rng.normal(0, 0.1)
-            reach = radius * share * rng.uniform(0.92, 1.12)
-            end = (at[0] + reach * math.cos(angle), at[1] + reach * math.sin(angle))
-            start = (at[0] + 0.25 * reach * math.cos(angle), at[1] + 0.25 * reach * math.sin(angle))
-            scene.add_panel(
-                ribbon([start, end], 0.026, 0.014),
-                "self",
-                puff=0.012,
-                soft=0.006,
-                lift=0.010 + 0.02 * (1 - share),
-                shadow=0.22,
-                reach=0.005,
-            )
+    angle, polar = around(49), np.linspace(0.02, math.pi - 0.02, 25)[None, :]
+    rough = 1 + 0.17 * rng.uniform(-1, 1, (49, 25)) + 0.06 * rng.uniform(-1, 1, (49, 25))
+    rough[-1] = rough[0]
+    grid = np.stack(
+        [
+            radius * rough * np.sin(polar) * np.sin(angle),
+            radius * rough * np.cos(polar),
+            radius * rough * np.sin(polar) * np.cos(angle),
+        ],
+        axis=-1,
+    )
+    shade = np.clip(0.35 + 0.75 * (rough - 0.80) / 0.4, 0.35, 1.0)
+    body.add(grid + at + np.array([0.0, 0.72 * radius, 0.0]), "self", shade=shade)
+
+
+def _draw_patch(scene: Scene, body: SolidBody, head: float, flat_share: float, tall: float, cloth: str) -> None:
+    """Draw a woven or leather patch on the front of the turn-up."""
+    d = scene.design
+    half, high = d.uniform("patch width", 0.030, 0.048), d.uniform("patch height", 0.018, 0.028)
+    middle = d.choice("patch place", (0.0, 0.0, 0.55))
+    angle = middle + np.array([-half, half, half, -half]) / head
+    y = 0.48 * tall + np.array([high, high, -high, -high])
+    points = ring(angle, 1.11 * head, 1.11 * flat_share * head, y)
+    if body.visible(points, 0.05).all():
+        scene.add_overlay(body.flat(points), cloth, puff=0.003, soft=0.005, shadow=0.3)
 
 
 @register_silhouette("bucket-hat")
 def draw_bucket_hat(scene: Scene) -> None:
-    """Draw a flat, domed or high crown over a hanging or flared brim, with rows of stitching."""
+    """Draw a bucket hat: a flat crown on a sloping side, a brim that hangs or stands out, with rows of stitching."""
     d = scene.design
-    scene.set_camera(FILL[scene.appearance.size], (0.0, 0.50))
-    kind = d.choice("kind", ("hanging", "sloping", "wide"))
-    tall = d.uniform("crown", 0.15, 0.26)
-    top, band = 0.53 - tall, 0.53
-    fall = {
-        "hanging": d.uniform("brim", 0.15, 0.20),
-        "sloping": d.uniform("brim", 0.11, 0.16),
-        "wide": d.uniform("brim", 0.07, 0.11),
-    }[kind]
-    brim = {
-        "hanging": d.uniform("width", 0.30, 0.345),
-        "sloping": d.uniform("width", 0.34, 0.40),
-        "wide": d.uniform("width", 0.40, 0.44),
-    }[kind]
-    low, head = band + fall, d.uniform("head", 0.205, 0.245)
-    crown = head * d.uniform("top width", 0.66, 0.90)
-    sag, dome = 0.055, d.uniform("dome", 0.0, 0.045)
-    under: Curve = [(0.6 * brim, low + 0.5 * sag), (0.0, low + 0.6 * sag)]
-    scene.add_panel(
-        mirrored_outline([(0.0, band + 0.02), (head, band)], (brim - 0.01, low - 0.02), under),
-        "self",
-        puff=0.0,
-        shade=0.45,
-        shadow=0.0,
-    )
-    rng = scene.shot.generator("dents")
-    dents = [
-        Crease(
-            (s * crown * rng.uniform(0.3, 0.8), top + 0.05),
-            (s * head * rng.uniform(0.3, 0.9), band),
-            rng.uniform(-0.008, 0.006),
-            0.028,
-            rng.normal(0, 0.1),
-        )
-        for s in (-1, 1)
-    ]
-    scene.add_panel(
-        mirrored_outline(
-            [(0.0, top - dome), (0.7 * crown, top + 0.008 - 0.6 * dome), (crown, top + 0.030)],
-            [(head - 0.014, 0.5 * (top + band)), (head, band)],
-            [(0.5 * head, band + 0.75 * sag), (0.0, band + sag)],
-        ),
-        puff=0.034,
-        soft=0.045,
-        volume=0.034,
-        folds=dents,
-    )
-    tip: Curve = [(0.55 * crown, top + 0.058), (crown, top + 0.032)]
-    scene.add_seam([*on_side(tip[::-1], -1), (0.0, top + 0.066), *tip], dark=0.5)
-    scene.add_topstitch(
-        [*on_side([(x, y + 0.011) for x, y in tip[::-1]], -1), (0.0, top + 0.077), *[(x, y + 0.011) for x, y in tip]],
-        width=0.003,
-    )
-    for side in (-1, 1):
-        scene.add_seam(on_side([(0.55 * crown, top + 0.058), (0.62 * head, band + 0.5 * sag)], side), dark=0.4)
-        if d.chance("eyelets", 0.7):
-            for y in (0.36, 0.48):
-                draw_ring(scene, side * 0.165, top + y * (band - top) + 0.03, 0.010, 0.010, 0.007, "thread")
-    _draw_brim(scene, head, brim, band, low, sag)
+    body = SolidBody(scene, sample_view(scene, (0.9, 1.5), (0.26, 0.50), 1.0))
+    head, tall = d.uniform("head", 0.185, 0.205), d.uniform("tall", 0.150, 0.195)
+    taper, fall = d.uniform("taper", 0.74, 0.90), d.uniform("fall", 0.45, 1.05)
+    width = d.uniform("brim", 0.120, 0.170)
+    dents = sample_dents(scene, 0.007)
+    angle = around(31)
+
+    def side(turn: Float64Array, t: Float64Array) -> Points:
+        share = 1 - (1 - taper) * t + dents(turn, t)
+        points = ring(turn, head, 1.12 * head) * np.stack([share, share, share], axis=-1)
+        points[..., 1] = tall * t
+        return points
+
+    grid = side(angle, downwards(9))
+    body.add(grid, "main", uv=wrap(grid, angle, head))
+    share = np.linspace(0.0, 1.0, 7)[None, :]
+    top = ring(angle, head * taper, 1.12 * head * taper) * share[..., None]
+    top[..., 1] = tall + 0.014 * np.sqrt(1 - 0.98 * share**2) - 0.004
+    body.add(top, "main", uv=np.stack([top[..., 0], top[..., 2]], axis=-1))
+    edge = add_brim(scene, body, head, 1.12 * head, width, fall, wave=0.10)
     if d.chance("band", 0.3):
-        curve: Curve = [
-            (-head, band - 0.024),
-            (-0.5 * head, band + 0.75 * sag - 0.022),
-            (0.0, band + sag - 0.022),
-            (0.5 * head, band + 0.75 * sag - 0.022),
-            (head, band - 0.024),
-        ]
-        scene.add_overlay(ribbon(curve, 0.036), "trim", puff=0.005, soft=0.008, shadow=0.3)
+        add_band(body, side, angle, 0.02, 0.22, d.choice("band cloth", ("cord", "self", "trim")))
+    finish_hat(scene, body, [edge])
+    turn = np.linspace(-math.pi, math.pi, 90)
+    body.add_seam(side(turn, np.full_like(turn, 0.985)), dark=0.45)
+    for level in (0.94,):
+        body.add_topstitch(side(turn, np.full_like(turn, level)))
+    for seam in (-0.5 * math.pi, 0.5 * math.pi):
+        down = np.linspace(0.97, 0.03, 14)
+        body.add_seam(side(np.full_like(down, seam), down), dark=0.35)
+    for seam in (-1.75, -1.35, 1.35, 1.75):
+        _draw_eyelet(scene, body, side(seam + AROUND_EYELET[0], 0.60 + AROUND_EYELET[1]))
 
 
-def _draw_brim(scene: Scene, head: float, brim: float, band: float, low: float, sag: float) -> None:
-    """Draw a cone of cloth from the band to the edge, slightly wavy, with five rows of stitching."""
-    edge: Curve = [(head, band - 0.004), (0.5 * head, band + 0.75 * sag), (0.0, band + sag)]
-    phase, wave = scene.shot.uniform("wave", 0, 6.28), scene.shot.uniform("waves", 0.006, 0.016)
-    fold = [Flutes(band, low + 0.06, brim, head, 2.6, wave, phase)]
-    scene.add_panel(
-        mirrored_outline(
-            edge[::-1],
-            [(head, band - 0.004), (0.5 * (head + brim) - 0.012, 0.5 * (band + low)), (brim, low - 0.02)],
-            [(0.85 * brim, low + 0.35 * sag), (0.45 * brim, low + 0.85 * sag), (0.0, low + sag)],
-        ),
-        puff=0.016,
-        soft=0.026,
-        lift=0.004,
-        folds=fold,
-        shadow=0.55,
-        reach=0.018,
-    )
-    for i in range(1, 6):
-        t = i / 6
-        half, y = head + (brim - head) * t, band + (low - 0.02 - band) * t
-        row: Curve = [(0.5 * half, y + 0.80 * sag), (0.98 * half, y + 0.004)]
-        scene.add_topstitch([*on_side(row[::-1], -1), (0.0, y + sag + 0.006), *row], width=0.003)
+def add_brim(
+    scene: Scene,
+    body: SolidBody,
+    wide: float,
+    deep: float,
+    width: float,
+    fall: float,
+    *,
+    wave: float = 0.0,
+    curl: tuple[float, float] = (0.0, 0.0),
+    cloth: str = "main",
+    rows: int = 4,
+) -> Points:
+    """Add a brim of a width around the rim, `fall` radians below the horizontal; return its edge on the floor.
+
+    `curl` turns it up at the sides and at the back, as shares of its width. `rows` of stitching are raised ridges.
+    """
+    rng = scene.shot.generator("brim")
+    angle, out = around(37), np.linspace(0, 1, 5 if not rows else 3 * rows + 1)[None, :]
+    waves = sum(rng.uniform(-wave, wave) * np.sin(k * angle + rng.uniform(0, 6.28)) for k in (2, 3, 4))
+    lean = fall + waves * out
+    reach = width * out
+    points = ring(angle, wide, deep) + ring(angle, 1.0, 1.0) * (reach * np.cos(lean))[..., None]
+    up = curl[0] * np.sin(angle) ** 2 + curl[1] * np.clip(-np.cos(angle), 0, 1) ** 2
+    ridges = 0.0016 * np.cos(2 * np.pi * rows * out) if rows else 0.0
+    points[..., 1] = -reach * np.sin(lean) + width * up * out**2.2 + ridges
+    uv = np.stack(np.broadcast_arrays(angle * (wide + 0.5 * width), reach), axis=-1)
+    under = points - np.array([0.0, 0.007, 0.0])
+    body.add(under[:, ::-1], "self", uv=uv[:, ::-1], shade=0.62, part="lining")
+    body.add(points, cloth, uv=uv)
+    body.add(np.stack([points[:, -1], under[:, -1]], axis=1), "self")
+    edge = points[:, -1].copy()
+    edge[:, 1] = points[..., 1].min()
+    return edge
 
 
-def draw_cap_front(scene: Scene) -> None:
-    """Draw a baseball cap from the front or three-quarter: crown of panels, button, emblem, and a bent peak."""
-    d, shot = scene.design, scene.shot
-    scene.set_camera(FRONT_FILL[scene.appearance.size], (0.0, 0.50))
-    top, head = 0.5 - d.uniform("front crown", 0.33, 0.43), d.uniform("front head", 0.240, 0.290)
-    rim = 0.54 + shot.uniform("seen from", -0.05, 0.05)
-    yaw = shot.uniform("yaw", -0.75, 0.75)
-    reach = d.uniform("front peak", 0.17, 0.26) + shot.uniform("peak seen", -0.03, 0.10)
-    across = 0.42 * head * math.sin(yaw)
-    crown: Curve = [
-        (0.0, top),
-        (0.42 * head, top + 0.022),
-        (0.80 * head, top + 0.26 * (rim - top)),
-        (0.98 * head, top + 0.66 * (rim - top)),
-        (0.97 * head, rim),
-    ]
-    scene.add_panel(
-        mirrored_outline(crown, [(0.97 * head, rim), (0.70 * head, rim + 0.050), (0.0, rim + 0.070)]),
-        puff=0.050,
-        soft=0.070,
-        volume=0.040,
-    )
-    for place in (-1.25, -0.45, 0.45, 1.25):
-        x = head * math.sin(place + 0.45 * yaw)
-        low = rim + 0.06 * (1 - min(1.0, abs(x) / head)) - 0.012
-        seam: Curve = [(0.10 * x, top + 0.010), (0.70 * x, top + 0.30 * (rim - top)), (x, low)]
-        scene.add_seam(seam, dark=0.34)
-        scene.add_topstitch([(px + 0.009, py + 0.004) for px, py in seam], width=0.003)
-        draw_ring(scene, 0.62 * x + 0.02, top + 0.28 * (rim - top), 0.008, 0.007, 0.006, "thread")
-    scene.add_panel(disc(0.0, top + 0.006, 0.026, 0.013), "self", puff=0.012, soft=0.010, shadow=0.4, reach=0.008)
-    _draw_emblem(scene, 0.42 * top + 0.58 * rim, head, 1.15 * across)
-    _draw_front_peak(scene, rim, head, reach, across)
+def add_band(
+    body: SolidBody, side: Crown, angle: Float64Array, low: float, high: float, cloth: str, out: float = 1.022
+) -> None:
+    """Add a ribbon around the crown between two values of t."""
+    points = side(angle, downwards(5, high, low))
+    grow = np.array([out, out + 0.006, out + 0.006, out + 0.006, out])[None, :, None]
+    body.add(points * np.concatenate([grow, np.ones_like(grow), grow], axis=-1), cloth, part="trim")
 
 
-def _draw_front_peak(scene: Scene, rim: float, head: float, reach: float, across: float) -> None:
-    """Draw a peak towards the camera: a crescent under the crown, bent down at both sides, `across` from the axis."""
+@register_silhouette("fedora")
+def draw_fedora(scene: Scene) -> None:
+    """Draw a fedora: a pinched crown with a crease on top, a ribbon with a bow, a brim that is bent down in front."""
     d = scene.design
-    half, bent = d.uniform("bill", 0.80, 0.94) * head, d.uniform("flat peak", 0.2, 1.0)
-    lean = 0.35 * across
-    edge: Curve = [(-half, rim + 0.008), (-0.5 * half, rim + 0.020), (0.0, rim + 0.026), (0.5 * half, rim + 0.020)]
-    outer: Curve = [
-        (half, rim + 0.008),
-        (1.02 * half + lean, rim + 0.30 * reach + 0.045 * bent),
-        (0.80 * half + lean, rim + 0.78 * reach + 0.020 * bent),
-        (0.40 * half + lean, rim + reach + 0.008),
-        (lean, rim + 1.05 * reach + 0.010),
-        (-0.40 * half + lean, rim + reach + 0.008),
-        (-0.80 * half + lean, rim + 0.78 * reach + 0.020 * bent),
-        (-1.02 * half + lean, rim + 0.30 * reach + 0.045 * bent),
-        (-half, rim + 0.008),
-    ]
-    moved = [[(x + 0.55 * across, y) for x, y in line] for line in (edge, outer)]
-    bends = [
-        Crease(
-            (side * 0.62 * half + 0.55 * across, rim + 0.03),
-            (side * 0.72 * half + 0.55 * across + lean, rim + reach),
-            -0.016 * bent,
-            0.050,
-        )
-        for side in (-1, 1)
-    ]
-    cloth = "trim" if d.chance("other peak", 0.12) else "self" if d.chance("same peak", 0.4) else "main"
-    scene.add_panel(
-        outline([*moved[0], moved[1][0]], moved[1]),
-        cloth,
-        puff=0.020,
-        soft=0.030,
-        volume=0.010,
-        lift=0.010,
-        folds=bends,
-        shadow=0.50,
-        reach=0.022,
-    )
-    for share in (0.35, 0.52, 0.69, 0.86):
-        row = [(x * (0.86 + 0.10 * share), rim + 0.026 + (y - rim - 0.026) * share) for x, y in outer[1:-1]]
-        scene.add_topstitch([(x + 0.55 * across, y) for x, y in row], width=0.0026)
+    body = SolidBody(scene, sample_view(scene, (0.95, 1.35), (0.22, 0.42), 1.05))
+    head, tall = d.uniform("head", 0.172, 0.188), d.uniform("tall", 0.205, 0.250)
+    pinch, taper = d.uniform("pinch", 0.12, 0.26), d.uniform("taper", 0.70, 0.80)
+    width, fall = d.uniform("brim", 0.110, 0.165), d.uniform("fall", 0.0, 0.16)
+    trilby = width < 0.13
+    angle = around(37)
+
+    def side(turn: Float64Array, t: Float64Array) -> Points:
+        share = 1 - (1 - taper) * t**1.4
+        front = np.exp(-(((np.abs(turn) - 0.62) / 0.42) ** 2))
+        share = share * (1 - pinch * front * np.clip((t - 0.25) / 0.75, 0, 1) ** 1.5)
+        points = ring(turn, head, 1.20 * head) * np.stack([share, share, share], axis=-1)
+        points[..., 1] = tall * t * (1 + 0.10 * np.cos(turn) * t)
+        return points
+
+    body.add(side(angle, downwards(9)), "main", uv=wrap(side(angle, downwards(9)), angle, head))
+    share = np.linspace(0.0, 1.0, 11)[None, :]
+    rim = side(angle, np.ones((1, 1)))
+    top = rim * share[..., None]
+    round_ = np.sqrt(np.maximum(1 - share**4, 0))
+    dent = np.exp(-((top[..., 0] / (0.30 * head)) ** 2)) * (1 - share**3)
+    top[..., 1] = rim[..., 1] * (1 - 0.0 * share) + 0.028 * round_ - d.uniform("dent", 0.060, 0.085) * dent
+    body.add(top, "main", uv=np.stack([top[..., 0], top[..., 2]], axis=-1))
+    curl = (d.uniform("sides", 0.10, 0.40), d.uniform("snap", 0.25, 0.60) if trilby else d.uniform("back", 0.0, 0.22))
+    edge = add_brim(scene, body, head, 1.20 * head, width, fall, wave=0.04, curl=curl, rows=0)
+    ribbon_cloth = d.choice("ribbon", ("dark", "trim", "cord", "self"))
+    high = d.uniform("ribbon height", 0.16, 0.24)
+    add_band(body, side, angle, 0.015, high, ribbon_cloth)
+    _add_bow(body, side, high, ribbon_cloth)
+    finish_hat(scene, body, [edge])
 
 
-def _draw_emblem(scene: Scene, y: float, head: float, x: float) -> None:
-    """Draw an embroidered emblem without letters: a disc, a bar, a shield or a lozenge."""
+def _add_bow(body: SolidBody, side: Crown, high: float, cloth: str) -> None:
+    """Add the flat bow of a ribbon on the left side of the crown."""
+    for middle, half in ((-1.75, 0.16), (-1.42, 0.16), (-1.585, 0.05)):
+        turn = np.linspace(middle - half, middle + half, 7)[:, None]
+        points = side(turn, downwards(4, 0.95 * high, 0.03))
+        out = 1.055 + (0.03 if half < 0.1 else 0.0)
+        body.add(points * np.array([out, 1.0, out]), cloth, part="trim")
+
+
+@register_silhouette("sun-hat")
+def draw_sun_hat(scene: Scene) -> None:
+    """Draw a sun hat: a round crown, a wide brim in soft waves, a ribbon around the crown."""
     d = scene.design
-    if not d.chance("emblem", 0.65):
-        return
-    kind, size = d.choice("emblem kind", ("disc", "bar", "shield", "lozenge")), d.uniform("emblem size", 0.05, 0.10)
-    cloth = d.choice("emblem cloth", ("lace", "cord", "trim"))
-    shapes: list[Outline] = [disc(0.0, y, size, 0.85 * size)]
-    if kind == "bar":
-        shapes = [box(-1.3 * size, y - 0.4 * size, 1.3 * size, y + 0.4 * size, 0.02)]
-    elif kind == "shield":
-        shapes = [mirrored_outline([(0.0, y - size), (0.8 * size, y - 0.9 * size)], [(0.7 * size, y), (0.0, y + size)])]
-    elif kind == "lozenge":
-        shapes = [mirrored_outline([(0.0, y - size), (0.8 * size, y)], [(0.8 * size, y), (0.0, y + size)])]
-    for shape in shapes:
-        scene.add_overlay(shape + np.array([x, 0.0]), cloth, puff=0.006, soft=0.008, shadow=0.3)
+    body = SolidBody(scene, sample_view(scene, (0.9, 1.5), (0.38, 0.64), 1.15))
+    head, tall = d.uniform("head", 0.150, 0.166), d.uniform("tall", 0.140, 0.180)
+    width, fall, square = (
+        d.uniform("brim", 0.145, 0.275),
+        d.uniform("fall", 0.0, 0.55),
+        d.uniform("square", 0.42, 0.75),
+    )
+    dents = sample_dents(scene, 0.006)
+    angle = around(31)
+
+    def crown(turn: Float64Array, t: Float64Array) -> Points:
+        rise = 0.5 * np.pi * t
+        share = np.cos(rise) ** square + dents(turn, t)
+        points = ring(turn, head, 1.12 * head) * np.stack([share, share, share], axis=-1)
+        points[..., 1] = tall * np.sin(rise) ** 0.9
+        return points
+
+    grid = crown(angle, downwards(10))
+    body.add(grid, "main", uv=wrap(grid, angle, head))
+    edge = add_brim(scene, body, head, 1.12 * head, width, fall, wave=0.16, rows=0)
+    if d.chance("ribbon", 0.8):
+        high, cloth = d.uniform("ribbon height", 0.14, 0.26), d.choice("ribbon cloth", ("dark", "cord", "trim", "lace"))
+        add_band(body, crown, angle, 0.01, high, cloth, 1.03)
+        if d.chance("bow", 0.5):
+            _add_bow(body, crown, high, cloth)
+    finish_hat(scene, body, [edge])

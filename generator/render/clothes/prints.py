@@ -1,4 +1,4 @@
-"""Draw a print on the chest of a garment: lettering in invented words, numbers, discs, bars and hills.
+"""Draw a print on the chest of a garment: lettering in invented words, numbers, frames, blots, discs, bars and hills.
 
 Letters are strokes on a grid of 4 by 6. No word is a known name, and no motif a known mark.
 """
@@ -8,6 +8,7 @@ import numpy as np
 from generator.render.clothes.garment import GarmentMeasures
 from generator.render.engine import Float32Array
 from generator.render.engine.cloths import has_placed_print
+from generator.render.engine.height_field import smooth_noise
 from generator.render.engine.scene import Scene, Window
 
 STROKES: dict[str, str] = {
@@ -43,8 +44,25 @@ def draw_chest_print(scene: Scene, measures: GarmentMeasures) -> None:
     d = scene.design
     wide = 2 * measures.chest * d.uniform("print width", 0.42, 0.72)
     top = max(measures.scoop, 0.05) + d.uniform("print top", 0.030, 0.065)
-    kind = d.choice("print kind", ("word", "words", "words", "number", "disc", "hills", "bars"))
+    kinds = (
+        "word",
+        "words",
+        "words",
+        "words",
+        "number",
+        "frame",
+        "block",
+        "picture",
+        "picture",
+        "disc",
+        "hills",
+        "bars",
+    )
+    kind = d.choice("print kind", kinds)
     word = d.choice("print word", WORDS)
+    if kind in ("frame", "block", "picture"):
+        _draw_placed_rectangle(scene, kind, word, top, 0.78 * wide)
+        return
     if kind == "number":
         _draw_text(scene, d.choice("print number", NUMBERS), (0.0, top + 0.045), 0.55 * wide, 0.16, "print")
         _draw_text(scene, word, (0.0, top), wide, 0.15, "print accent")
@@ -53,7 +71,7 @@ def draw_chest_print(scene: Scene, measures: GarmentMeasures) -> None:
         _draw_motif(scene, kind, (0.0, top + 0.28 * wide), 0.28 * wide)
         _draw_text(scene, word, (0.0, top + 0.62 * wide), wide, 0.15, "print")
         return
-    depth = _draw_text(scene, word, (0.0, top), wide, d.uniform("print bold", 0.14, 0.26), "print")
+    depth = _draw_text(scene, word, (0.0, top), wide, d.uniform("print bold", 0.16, 0.34), "print")
     if kind == "words":
         for line in range(d.choice("print lines", (1, 2, 3))):
             text = SMALL_WORDS[(WORDS.index(word) + line) % len(SMALL_WORDS)]
@@ -109,6 +127,35 @@ def _near_segment(
     px, py = x - np.float32(a[0]), y - np.float32(a[1])
     t = np.clip((px * dx + py * dy) / (dx * dx + dy * dy + np.float32(1e-12)), 0, 1)
     np.minimum(distance, np.hypot(px - t * dx, py - t * dy), out=distance)
+
+
+def _draw_placed_rectangle(scene: Scene, kind: str, word: str, top: float, wide: float) -> None:
+    """Draw a word in a frame, a word left out of a block of colour, or a picture of soft blots above a word."""
+    d = scene.design
+    tall = wide * d.uniform("print height", 0.55, 1.2) if kind != "block" else 0.34 * wide
+    centre = (0.0, top + 0.5 * tall)
+    window = _window(scene, centre, (0.5 * wide, 0.5 * tall))
+    if window is None:
+        return
+    x, y = scene.x[window] - np.float32(centre[0]), scene.y[window] - np.float32(centre[1])
+    inside = np.minimum(0.5 * wide - np.abs(x), 0.5 * tall - np.abs(y))
+    mask = np.clip(inside * scene.zoom + 0.5, 0, 1)
+    if kind == "frame":
+        line = np.clip((np.float32(0.006) - np.abs(inside - np.float32(0.006))) * scene.zoom + 0.5, 0, 1)
+        _stamp(scene, window, np.asarray(line, np.float32), "print")
+        _draw_text(scene, word, (0.0, centre[1] - 0.10 * wide), 0.80 * wide, 0.24, "print")
+        return
+    if kind == "block":
+        _stamp(scene, window, np.asarray(mask, np.float32), "print")
+        _draw_text(scene, word, (0.0, centre[1] - 0.11 * wide), 0.84 * wide, 0.26, "self")
+        return
+    place = np.float32(d.uniform("print blots", 0.0, 9.0))
+    coarse = smooth_noise(x + place, y, 0.22 * wide) + 0.6 * smooth_noise(x, y + place, 0.08 * wide, layer=1)
+    _stamp(scene, window, np.asarray(mask * np.clip(12 * coarse + 8, 0, 1), np.float32), "print")
+    _stamp(scene, window, np.asarray(mask * np.clip(14 * (coarse - 0.25), 0, 1), np.float32), "print accent")
+    blots = smooth_noise(x - place, y, 0.12 * wide, layer=2)
+    _stamp(scene, window, np.asarray(mask * np.clip(14 * (blots - 0.5), 0, 1), np.float32), "tape")
+    _draw_text(scene, word, (0.0, top + tall + 0.012), wide, 0.20, "print")
 
 
 def _draw_motif(scene: Scene, kind: str, centre: tuple[float, float], radius: float) -> None:

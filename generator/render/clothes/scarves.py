@@ -1,30 +1,27 @@
 """Draw scarves."""
 
 import math
+from typing import NamedTuple
+
+import numpy as np
 
 from generator.render.clothes.folded import FOLDED_LIMPNESS, draw_stack, face_folds, layer_lift, layer_thickness
-from generator.render.engine.curves import (
-    Curve,
-    Point,
-    box,
-    interpolate,
-    outline,
-    ribbon,
-)
-from generator.render.engine.height_field import Crease
+from generator.render.engine import Float64Array
+from generator.render.engine.curves import Point, box, interpolate, ribbon
 from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
+from generator.render.engine.solid import Points, SolidBody, Viewpoint
 
 
 @register_silhouette("scarf")
 def draw_scarf(scene: Scene) -> None:
-    """Draw a scarf: around an invisible neck, folded flat to a strip, rolled, or folded; with a fringe or a hem."""
+    """Draw a scarf: looped around an invisible neck, laid in layers, hung up, or folded; with a fringe or a hem."""
     d = scene.design
     if scene.pose.folded:
         _draw_scarf_stack(scene)
         return
-    kind = d.choice("laid", ("loop", "folded", "once"))
-    {"loop": _draw_scarf_loop, "folded": _draw_scarf_folded, "once": _draw_scarf_once}[kind](scene)
+    kind = d.choice("laid", ("loop", "layers", "hung", "loop"))
+    {"loop": _draw_loop, "layers": _draw_layers, "hung": _draw_hung}[kind](scene)
 
 
 def _draw_fringe(scene: Scene, a: Point, b: Point, length: float, name: str) -> None:
@@ -67,123 +64,238 @@ def _draw_scarf_stack(scene: Scene) -> None:
     scene.add_overlay(box(x, y, x + 0.036, y + 0.022, 0.002), "label", puff=0.001, soft=0.003, shadow=0.25)
 
 
-def _draw_scarf_folded(scene: Scene) -> None:
-    """Draw a scarf folded lengthwise and once across: a thick strip, visible layers at the fold, fringes below."""
-    d, size = scene.design, scene.appearance.size
-    wide = {"child": 0.17, "small": 0.19, "medium": 0.23, "large": 0.28}[size] * d.uniform("width", 0.85, 1.1)
-    tall = {"child": 0.26, "small": 0.30, "medium": 0.36, "large": 0.385}[size]
-    scene.set_camera(1.0, (0.0, 0.5))
-    top, low, fringe = 0.49 - tall, 0.47 + tall, d.uniform("fringe", 0.0, 0.07)
-    lean = scene.shot.uniform("lean", -0.012, 0.012)
-    if fringe > 0.02:
-        _draw_fringe(scene, (-wide + 0.016, low - 0.02), (wide - 0.010, low - 0.026), fringe, "back")
-    scene.add_panel(
-        box(-wide + 0.012, top + 0.010, wide + 0.010, low - 0.016, 0.014),
-        puff=0.014,
-        soft=0.014,
-        shade=0.86,
-        shadow=0.3,
-    )
-    if fringe > 0.02:
-        _draw_fringe(scene, (-wide + 0.01, low), (wide - 0.016, low), fringe, "front")
-    rng = scene.shot.generator("laid")
-    soft = [
-        Crease(
-            (rng.uniform(-wide, 0), rng.uniform(top, low)),
-            (rng.uniform(0, wide), rng.uniform(top, low)),
-            rng.uniform(-0.006, 0.006),
-            0.030,
-            rng.normal(0, 0.15),
+LENGTHS = {"child": 0.36, "small": 0.44, "medium": 0.54, "large": 0.66}
+"""Length of the ends of a scarf, in units, by size."""
+FILLS = {"child": 0.66, "small": 0.75, "medium": 0.84, "large": 0.93}
+"""Share of the image that the larger side of a scarf fills, by size."""
+
+
+class Drape(NamedTuple):
+    """Folds across a strip of cloth, sampled per shot: they deepen and widen downwards."""
+
+    waves: tuple[tuple[float, float, float], ...]
+    """Number of half turns across, phase, and depth in units, of each wave."""
+
+    def depth(self, across: Float64Array, down: Float64Array) -> Float64Array:
+        """Return how far the cloth comes forward at -1..1 across and 0..1 down."""
+        total = sum(
+            size * np.sin(turns * (across + 0.10 * np.sin(3 * down + phase)) * math.pi + phase)
+            for turns, phase, size in self.waves
         )
-        for _ in range(4)
+        return np.asarray(total)
+
+
+def sample_drape(scene: Scene, name: str, size: float) -> Drape:
+    """Sample the folds of one end of a scarf."""
+    rng = scene.shot.generator(f"drape {name}")
+    turns = rng.uniform(1.0, 1.5), rng.uniform(1.9, 2.7), rng.uniform(3.0, 4.4)
+    sizes = size, 0.62 * size, 0.34 * size
+    return Drape(tuple((t, rng.uniform(0, 6.28), a * rng.uniform(0.7, 1.2)) for t, a in zip(turns, sizes, strict=True)))
+
+
+def _add_end(
+    scene: Scene,
+    body: SolidBody,
+    name: str,
+    top: tuple[float, float, float],
+    low: tuple[float, float],
+    widths: tuple[float, float],
+    size: float,
+) -> Points:
+    """Add a hanging end from `top` (x, y, z) to `low` (x, y), gathered above; return its lower edge."""
+    drape = sample_drape(scene, name, size)
+    across, down = np.linspace(-1, 1, 19)[:, None], np.linspace(0, 1, 15)[None, :]
+    opened = down**0.55
+    half = 0.5 * (widths[0] + (widths[1] - widths[0]) * opened)
+    sway = scene.shot.uniform(f"sway {name}", -0.02, 0.02) * np.sin(2.6 * down)
+    slant = scene.shot.uniform(f"slant {name}", -0.03, 0.03)
+    x = top[0] + (low[0] - top[0]) * down + sway + half * across
+    y = top[1] + (low[1] - top[1]) * down + slant * across * down
+    z = top[2] - 0.05 * down + drape.depth(across, down) * (0.55 + 0.45 * down) - 0.03 * across**2
+    flat = np.stack(np.broadcast_arrays(0.5 * widths[1] * across, -y), axis=-1)
+    grid = np.stack(np.broadcast_arrays(x, y, z), axis=-1)
+    body.add(grid, "main", back="self", uv=flat, shade=np.clip(0.94 + 5.0 * drape.depth(across, down), 0.72, 1.0))
+    return grid[:, -1]
+
+
+def _finish(scene: Scene, body: SolidBody, edges: dict[str, Points], fringe: float) -> None:
+    """Set the camera, draw the scarf, then its fringes where their roots are visible."""
+    size = scene.appearance.size
+    body.fit_camera(FILLS[size] - 0.06, limpness=0.6)
+    body.draw()
+    for name, edge in edges.items():
+        if fringe < 0.02:
+            for row in (0.012, 0.020):
+                body.add_topstitch(edge + np.array([0.0, row, 0.0]))
+            continue
+        along = np.linspace(0, len(edge) - 1, 26)
+        points = np.stack([np.interp(along, np.arange(len(edge)), edge[:, axis]) for axis in range(3)], axis=1)
+        seen = body.visible(points + np.array([0.0, 0.008, 0.0]), 0.03)
+        for i, (x, y) in enumerate(body.flat(points).tolist()):
+            if seen[i]:
+                _draw_tassel(scene, (x, y), fringe, f"{name} {i}")
+
+
+def _draw_tassel(scene: Scene, root: Point, length: float, name: str) -> None:
+    """Draw one tassel of a fringe, straight down with a sway of its own."""
+    x, y = root
+    sway = scene.shot.uniform(f"tassel {name}", -0.010, 0.010)
+    low = y + length * scene.shot.uniform(f"long {name}", 0.85, 1.12)
+    line = [(x, y - 0.006), (x + 0.3 * sway, 0.5 * (y + low)), (x + sway, low)]
+    scene.add_panel(ribbon(line, 0.0085, 0.006), "self", puff=0.005, soft=0.003, shadow=0.15, reach=0.004)
+
+
+def _add_ring(
+    scene: Scene,
+    body: SolidBody,
+    name: str,
+    radii: tuple[float, float],
+    thick: float,
+    tilt: tuple[float, float],
+    y: float,
+) -> None:
+    """Add one turn around the neck: a thick roll of soft folds, lower in front; `tilt` is forwards and sideways."""
+    rng = scene.shot.generator(f"ring {name}")
+    angle, section = np.linspace(-math.pi, math.pi, 37)[:, None], np.linspace(0, 2 * math.pi, 29)[None, :]
+    p = rng.uniform(0, 6.28, 4)
+    folds = (
+        0.13 * np.sin(3 * section + 1.2 * np.sin(angle + p[3]) + p[0])
+        + 0.09 * np.sin(5 * section - 2 * angle + p[1])
+        + 0.05 * np.sin(8 * section + 3 * angle + p[2])
+    )
+    radius = thick * (1 + 0.20 * np.cos(angle)) * (1 + folds)
+    out = radius * np.sin(section)
+    up = 1.25 * radius * np.cos(section)
+    wide, deep = radii
+    x, z = (wide + out) * np.sin(angle), (deep + out) * np.cos(angle)
+    height = y + up - tilt[0] * np.cos(angle) + tilt[1] * np.sin(angle)
+    uv = np.stack(np.broadcast_arrays(wide * angle, 2.2 * thick * section), axis=-1)
+    grid = np.stack([x, height, z], axis=-1)
+    body.add(grid, "main", uv=uv, shade=np.clip(1.0 + 1.1 * np.minimum(folds, 0), 0.6, 1.0))
+
+
+def _draw_loop(scene: Scene) -> None:
+    """Draw one or two turns around an invisible neck and two ends, hanging free, tucked or through a knot."""
+    d, shot, size = scene.design, scene.shot, scene.appearance.size
+    view = Viewpoint(yaw=shot.uniform("yaw", -0.45, 0.45), pitch=shot.uniform("pitch", 0.10, 0.30), near=0.16)
+    body = SolidBody(scene, view)
+    wide = d.uniform("wide", 0.150, 0.200) * {"child": 0.85, "small": 0.92, "medium": 1.0, "large": 1.06}[size]
+    length, turns = LENGTHS[size] * d.uniform("long", 0.92, 1.06), d.choice("turns", (1, 2, 2))
+    knot, fringe = d.chance("knot", 0.45), d.uniform("fringe", 0.0, 0.075)
+    thick = d.uniform("thick", 0.052, 0.072)
+    lean = shot.uniform("lean", -0.05, 0.05)
+    _add_ring(scene, body, "first", (0.135, 0.105), thick, (0.085, lean), 0.0)
+    if turns == 2:
+        _add_ring(scene, body, "second", (0.150, 0.125), 0.92 * thick, (0.125, -lean - 0.03), -0.075)
+    low = -0.16 - 0.06 * (turns - 1)
+    front, edges = 0.5 if knot else 1.0, {}
+    order = shot.choice("front end", (-1, 1))
+    for side, nearer in ((-order, 0.0), (order, 0.035)):
+        drop = d.uniform(f"drop {side}", 0.82, 1.0)
+        x = side * 0.055 * front
+        edges[str(side)] = _add_end(
+            scene,
+            body,
+            str(side),
+            (x, low + 0.05, 0.15 + nearer),
+            (x + side * 0.045, low - length * drop),
+            (0.10, wide),
+            0.020,
+        )
+    if knot:
+        _add_knot(scene, body, low, thick)
+    _finish(scene, body, edges, fringe)
+
+
+def _add_knot(scene: Scene, body: SolidBody, y: float, thick: float) -> None:
+    """Add the knot through which the ends of a scarf are pulled: a short sleeve of tight folds."""
+    rng = scene.shot.generator("knot")
+    angle, down = np.linspace(-math.pi, math.pi, 33)[:, None], np.linspace(0, 1, 11)[None, :]
+    folds = 0.07 * np.sin(4 * math.pi * down + 1.3 * angle + rng.uniform(0, 6.28))
+    bulge = (0.80 + 0.35 * np.sin(math.pi * down)) * (1 + folds)
+    x = 1.35 * thick * bulge * np.sin(angle)
+    z = 0.165 + 0.95 * thick * bulge * np.cos(angle)
+    height = y + 0.055 - 2.0 * thick * down + 0.25 * x
+    grid = np.stack(np.broadcast_arrays(x, height, z), axis=-1)
+    uv = np.stack(np.broadcast_arrays(2.2 * thick * down, thick * angle), axis=-1)
+    body.add(grid, "main", uv=uv, shade=np.clip(1 + 2.5 * np.minimum(folds, 0), 0.7, 1.0))
+
+
+def _draw_hung(scene: Scene) -> None:
+    """Draw a scarf folded once over a hook: gathered above, two ends of deep folds, one before the other."""
+    d, shot, size = scene.design, scene.shot, scene.appearance.size
+    view = Viewpoint(yaw=shot.uniform("yaw", -0.35, 0.35), pitch=shot.uniform("pitch", 0.02, 0.14), near=0.16)
+    body = SolidBody(scene, view)
+    wide, length = d.uniform("wide", 0.24, 0.34), 1.25 * LENGTHS[size] * d.uniform("long", 0.94, 1.06)
+    fringe, edges = d.uniform("fringe", 0.0, 0.075), {}
+    apart, uneven = shot.uniform("apart", 0.05, 0.12), d.uniform("uneven", 0.72, 0.95)
+    side = shot.choice("front end", (-1, 1))
+    for name, place, drop, z in (("back", -side, 1.0, -0.05), ("front", side, uneven, 0.05)):
+        edges[name] = _add_end(
+            scene, body, name, (place * 0.015, 0.0, z), (place * apart, -length * drop), (0.09, wide), 0.030
+        )
+    _finish(scene, body, edges, fringe)
+
+
+def _draw_layers(scene: Scene) -> None:
+    """Draw a scarf folded lengthwise and laid in layers, seen slantwise from above: thick folds, fringes at one end."""
+    d, shot, size = scene.design, scene.shot, scene.appearance.size
+    yaw = shot.choice("to", (-1, 1)) * shot.uniform("yaw", 0.15, 0.85) + (
+        0.5 * math.pi if d.chance("across", 0.4) else 0.0
+    )
+    body = SolidBody(scene, Viewpoint(yaw=yaw, pitch=shot.uniform("pitch", 0.75, 1.25), near=0.18))
+    half = d.uniform("half", 0.11, 0.17) * {"child": 0.86, "small": 0.93, "medium": 1.0, "large": 1.05}[size]
+    length, number = 0.95 * LENGTHS[size] * d.uniform("long", 0.9, 1.06), d.choice("layers", (2, 3, 4))
+    thick, fringe = d.uniform("thick", 0.018, 0.030), d.uniform("fringe", 0.0, 0.075)
+    rng = shot.generator("layers")
+    for k in range(number):
+        _add_layer(body, rng, half, 0.5 * length, k * 1.75 * thick, thick)
+    edge = np.linspace(-0.93, 0.93, 19)
+    low = np.stack([half * edge, np.full(19, (number - 0.6) * 1.4 * thick), np.full(19, 0.5 * length)], axis=1)
+    body.fit_camera(FILLS[size] - 0.05, limpness=0.6)
+    corners = [
+        (-half, 0.0, -0.5 * length),
+        (half, 0.0, -0.5 * length),
+        (half, 0.0, 0.5 * length),
+        (-half, 0.0, 0.5 * length),
     ]
-    shape = outline(
-        [(-wide, top + 0.014), (-0.5 * wide, top), (0.5 * wide, top + 0.002), (wide, top + 0.012)],
-        [(wide + lean, 0.5), (wide - 0.004, low - 0.004)],
-        [(0.0, low + 0.004), (-wide + 0.004, low)],
-        [(-wide + lean, 0.5), (-wide, top + 0.014)],
+    scene.stand_on([body.flat(corners)])
+    if fringe >= 0.02:
+        _draw_laid_fringe(scene, body, low, fringe)
+    body.draw()
+
+
+def _draw_laid_fringe(scene: Scene, body: SolidBody, edge: Points, length: float) -> None:
+    """Draw the tassels of a scarf that lies on the floor, straight out from its end."""
+    along = np.linspace(0, len(edge) - 1, 26)
+    roots = np.stack([np.interp(along, np.arange(len(edge)), edge[:, axis]) for axis in range(3)], axis=1)
+    for i, root in enumerate(roots):
+        sway = scene.shot.uniform(f"tassel {i}", -0.012, 0.012)
+        long = length * scene.shot.uniform(f"long {i}", 0.85, 1.12)
+        out = np.array([[0.0, 0.0, -0.03], [0.4 * sway, -0.6 * root[1], 0.5 * long], [sway, -root[1], long]])
+        line = [(float(x), float(y)) for x, y in body.flat(root + out)]
+        scene.add_panel(ribbon(line, 0.0090, 0.006), "self", puff=0.005, soft=0.003, shadow=0.15, reach=0.004)
+
+
+def _add_layer(body: SolidBody, rng: np.random.Generator, half: float, reach: float, y: float, thick: float) -> None:
+    """Add one layer: a soft slab with round folds at its sides, slightly out of line with the others."""
+    along, section = np.linspace(-1, 1, 21)[:, None], np.linspace(0, 2 * math.pi, 33)[None, :]
+    ends = (1 - np.abs(along) ** 10) ** 0.4
+    c, s = np.cos(section), np.sin(section)
+    across = np.sign(c) * np.abs(c) ** 0.35
+    high = np.sign(s) * np.abs(s) ** 0.6
+    wave = 0.10 * thick * np.sin(5 * along + rng.uniform(0, 6.28)) + 0.25 * thick * np.sin(
+        2.2 * along + 1.7 * across + rng.uniform(0, 6.28)
     )
-    scene.add_panel(shape, puff=0.026, soft=0.028, volume=0.008, folds=soft, lift=0.010, shadow=0.5, reach=0.014)
-    scene.add_seam([(wide - 0.006 + lean, top + 0.02), (wide - 0.004 + lean, low - 0.01)], width=0.004, dark=0.3)
-    scene.add_overlay(
-        box(-0.85 * wide, low - 0.075, -0.85 * wide + 0.055, low - 0.045, 0.003),
-        "label",
-        puff=0.001,
-        soft=0.003,
-        shadow=0.25,
+    shift, turn = rng.uniform(-0.010, 0.010, 2), rng.uniform(-0.03, 0.03)
+    x = (
+        half * (0.97 + 0.03 * ends) * across
+        + shift[0]
+        + turn * reach * along
+        + 0.006 * np.sin(4 * along + rng.uniform(0, 6.28))
     )
-
-
-def _draw_scarf_once(scene: Scene) -> None:
-    """Draw a scarf hung on a hook: gathered above, two ends side by side."""
-    d, size = scene.design, scene.appearance.size
-    low = {"child": 0.62, "small": 0.70, "medium": 0.82, "large": 0.90}[size]
-    wide = {"child": 0.13, "small": 0.13, "medium": 0.155, "large": 0.17}[size] * d.uniform("width", 0.9, 1.2)
-    scene.set_camera({"child": 0.84}.get(size, 1.0), (0.0, 0.5 * (0.06 + low)))
-    fringe = d.uniform("fringe", 0.02, 0.06)
-    for side, drop in ((1, d.uniform("uneven", 0.05, 0.22)), (-1, 0.0)):
-        end, swing = low - drop, scene.shot.uniform(f"swing {side}", -0.02, 0.03)
-        mid = side * (0.09 + swing) * (1.0 if side > 0 else 0.9)
-        _draw_fringe(scene, (mid - 0.9 * wide, end), (mid + 0.9 * wide, end), fringe, str(side))
-        rng = scene.shot.generator(f"drape {side}")
-        drape = [
-            Crease(
-                (side * 0.01 + o * 0.05, 0.06), (mid + o * wide * 1.5 + rng.normal(0, 0.01), end + 0.05), depth, 0.017
-            )
-            for o, depth in ((-0.45, 0.011), (-0.15, -0.010), (0.18, 0.012), (0.48, -0.009))
-        ]
-        shape = outline(
-            [(side * 0.010 - 0.030, 0.074), (side * 0.010, 0.058), (side * 0.010 + 0.030, 0.074)],
-            [(mid * 0.6 + 0.62 * wide, 0.20), (mid + 0.96 * wide, 0.42), (mid + wide, end)],
-            [(mid, end + 0.006), (mid - wide, end - 0.002)],
-            [(mid - 0.96 * wide, 0.42), (mid * 0.6 - 0.62 * wide, 0.20), (side * 0.010 - 0.030, 0.074)],
-        )
-        scene.add_panel(shape, puff=0.018, soft=0.020, folds=drape, grain=-0.06 * side, shadow=0.5, reach=0.018)
-
-
-def _draw_scarf_loop(scene: Scene) -> None:
-    """Draw a loop, a crossing and two hanging ends."""
-    d, size = scene.design, scene.appearance.size
-    length = {"child": 0.34, "small": 0.36, "medium": 0.48, "large": 0.58}[size]
-    wide = {"child": 0.110, "small": 0.115, "medium": 0.145, "large": 0.160}[size] * d.uniform("width", 0.88, 1.2)
-    scene.set_camera({"child": 0.78}.get(size, 1.0), (0.0, 0.20 + 0.5 * length))
-    behind = [(-0.13, 0.26), (-0.10, 0.12), (0.0, 0.075), (0.10, 0.12), (0.13, 0.26)]
-    wrap = [
-        Crease((-0.12, 0.18), (0.12, 0.18), 0.008, 0.016, 0.35),
-        Crease((-0.10, 0.20), (0.10, 0.20), -0.007, 0.014, 0.40),
-    ]
-    scene.add_panel(ribbon(behind, 0.10), puff=0.018, soft=0.022, folds=wrap, shade=0.72, shadow=0.0)
-    fringe = d.uniform("fringe", 0.030, 0.070)
-    for side, drop in ((1, 1.0), (-1, d.uniform("uneven", 0.72, 0.97))):
-        swing = scene.shot.uniform(f"swing {side}", 0.01, 0.05)
-        low = 0.30 + length * drop
-        tail: Curve = [
-            (-side * 0.06, 0.24),
-            (side * 0.03, 0.36),
-            (side * (0.07 + swing), 0.5 * (0.36 + low)),
-            (side * (0.07 + 1.4 * swing), low),
-        ]
-        _draw_fringe(scene, (tail[-1][0] - 0.45 * wide, low), (tail[-1][0] + 0.45 * wide, low), fringe, str(side))
-        drape = [
-            Crease((tail[1][0] + o * wide, tail[1][1]), (tail[-1][0] + 1.1 * o * wide, low + 0.06), depth, 0.014)
-            for o, depth in ((-0.36, -0.007), (-0.20, 0.010), (0.02, -0.010), (0.27, 0.010))
-        ]
-        scene.add_panel(
-            ribbon(tail, 0.86 * wide, wide),
-            puff=0.016,
-            soft=0.022,
-            folds=drape,
-            grain=side * 0.08,
-            shadow=0.5,
-            reach=0.018,
-        )
-    for side in (-1, 1):
-        band: Curve = [(side * 0.145, 0.16), (side * 0.150, 0.25), (side * 0.085, 0.335), (-side * 0.03, 0.375)]
-        fold = [
-            Crease((side * 0.13, 0.20), (-side * 0.02, 0.36), 0.010, 0.013, -0.2 * side),
-            Crease((side * 0.16, 0.22), (side * 0.0, 0.39), -0.009, 0.011, -0.2 * side),
-            Crease((side * 0.175, 0.20), (side * 0.04, 0.40), 0.008, 0.010, -0.25 * side),
-        ]
-        scene.add_panel(
-            ribbon(band, 0.085, 0.130), puff=0.024, soft=0.024, folds=fold, grain=side * 0.8, shadow=0.55, reach=0.018
-        )
+    z = reach * along + shift[1] - turn * half * across
+    height = y + thick + thick * ends * high + wave * np.maximum(high, 0)
+    grid = np.stack(np.broadcast_arrays(x, height, z), axis=-1)
+    uv = np.stack(np.broadcast_arrays(half * across, reach * along), axis=-1)
+    body.add(grid.transpose(1, 0, 2)[::-1], "main", uv=uv.transpose(1, 0, 2)[::-1])

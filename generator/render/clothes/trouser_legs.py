@@ -7,7 +7,7 @@ from generator.render.clothes.folds import pull_folds
 from generator.render.clothes.fronts import placket_side
 from generator.render.clothes.garment import child_zoom
 from generator.render.clothes.turned import turn_garment
-from generator.render.engine.curves import Curve, Stretch, mirrored_outline, on_side, outline
+from generator.render.engine.curves import Curve, Point, Stretch, mirrored_outline, on_side, outline
 from generator.render.engine.height_field import Crease, Fold
 from generator.render.engine.scene import Scene
 
@@ -29,6 +29,36 @@ class LegMeasures:
     """Distance of the middle of a leg end from the axis."""
     knee: float = 0.0
     """How much the leg is narrower or wider at the knee."""
+    slant: float = 0.0
+    """How much higher the outer corner of a leg end is than the inner one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A drawn leg: its side (-1 or 1), the middle of its end, and its edges as curves of the right leg."""
+
+    side: int
+    step: float
+    outer: Curve
+    inner: Curve
+
+    @property
+    def foot(self) -> float:
+        """The x of the middle of the leg end."""
+        return self.side * self.step
+
+    def end(self, up: float = 0.0, wider: float = 0.0) -> Curve:
+        """Return a line across the leg end from its inner to its outer edge, `up` units above it, on its own side."""
+        (ax, ay), (bx, by) = (_point_above(edge, up) for edge in (self.inner, self.outer))
+        line = [(ax - wider, ay), (0.5 * (ax + bx), 0.5 * (ay + by) + 0.006), (bx + wider, by)]
+        return on_side(line, self.side)
+
+
+def _point_above(edge: Curve, up: float) -> Point:
+    """Return the point of the last part of an edge that is `up` units above its end."""
+    (ax, ay), (bx, by) = edge[-2], edge[-1]
+    share = up / max(by - ay, 1e-6)
+    return bx + share * (ax - bx), by + share * (ay - by)
 
 
 def sample_legs(
@@ -47,13 +77,17 @@ def sample_legs(
     )
 
 
-def place_trousers(scene: Scene, legs: LegMeasures, zoom: float) -> None:
-    """Set the camera to the trousers, fold or turn them, and draw the inner side of the back waist with its label."""
+def place_trousers(scene: Scene, legs: LegMeasures, zoom: float, *, cuff: float = 0.0) -> None:
+    """Set the camera to the trousers, fold or turn them, and draw the inner side of the back waist with its label.
+
+    `cuff` is how far cuffs reach below the legs.
+    """
     if scene.pose.folded:
         fold_legs(scene, placket_side(scene), legs.hip, legs.length)
         return
     wide = max(legs.hip, legs.foot + scene.pose.stride + legs.half_leg + 0.014)
-    scene.set_camera(min(zoom * child_zoom(scene), 0.455 / wide, 0.90 / legs.length), (0.0, legs.length / 2))
+    low = legs.length + cuff
+    scene.set_camera(min(zoom * child_zoom(scene), 0.455 / wide, 0.90 / low), (0.0, 0.5 * low))
     outer, inner = leg_edges(legs, legs.foot)
     ends = [(outer[-2], inner[-2]), (outer[-1], inner[-1])]
     parts = [(0.5 * legs.hip, 0.5 * legs.hip, legs.crotch)]
@@ -69,14 +103,18 @@ def place_trousers(scene: Scene, legs: LegMeasures, zoom: float) -> None:
     )
 
 
-def leg_edges(legs: LegMeasures, step: float) -> tuple[Curve, Curve]:
-    """Return the outer and the inner edge of the right leg, from the waist and from the crotch down."""
+def leg_edges(legs: LegMeasures, step: float, bow: float = 0.0) -> tuple[Curve, Curve]:
+    """Return the outer and the inner edge of the right leg, from the waist and from the crotch down.
+
+    `bow` moves the middle of the leg outwards.
+    """
     mid = 0.5 * (legs.crotch + legs.length) + 0.03
     thigh = legs.hip + 0.30 * (step + legs.half_leg - legs.hip)
     knee = 0.5 * (thigh + step + legs.half_leg) + legs.knee
     if legs.length < 0.48:
-        end = (step + legs.half_leg, legs.length)
-        outer = [(legs.waist, 0.0), (legs.hip - 0.006, 0.10), (legs.hip + 0.004, 0.16), end]
+        end = (step + legs.half_leg, legs.length - legs.slant)
+        side = legs.hip + 0.3 * (end[0] - legs.hip)
+        outer = [(legs.waist, 0.0), (legs.hip - 0.006, 0.10), (max(side, legs.hip), 0.10 + 0.4 * (end[1] - 0.10)), end]
         inner = [
             (0.0, legs.crotch),
             (0.35 * max(step - legs.half_leg, 0.0), 0.5 * (legs.crotch + legs.length)),
@@ -88,38 +126,46 @@ def leg_edges(legs: LegMeasures, step: float) -> tuple[Curve, Curve]:
         (legs.hip - 0.008, 0.095),
         (legs.hip, 0.15),
         (thigh, 0.26),
-        (knee, mid),
+        (knee + bow, mid),
         (step + legs.half_leg, legs.length),
     ]
     gap = step - legs.half_leg
     inner = [
         (0.0, legs.crotch),
         (0.010 + 0.16 * gap, legs.crotch + 0.07),
-        (0.55 * gap + 0.004 - 0.8 * legs.knee, mid),
+        (0.55 * gap + 0.004 - 0.8 * legs.knee + bow, mid),
         (gap, legs.length),
     ]
     return outer, inner
 
 
-def draw_legs(scene: Scene, legs: LegMeasures, *, pressed: bool = False, outseam: bool = True) -> list[float]:
-    """Draw both legs; return the x of the middle of the left and the right leg end, nothing where they are folded."""
+def draw_legs(
+    scene: Scene, legs: LegMeasures, *, pressed: bool = False, outseam: bool = True, gathered: bool = False
+) -> list[Leg]:
+    """Draw both legs and return them; nothing where they are folded. `gathered` adds folds below the band."""
     if scene.pose.folded:
         fold_half(scene, placket_side(scene), (legs.waist, legs.hip), legs.crotch, FRONT)
         return []
-    steps: list[float] = []
+    drawn: list[Leg] = []
     for side in scene.far_to_near:
         step = legs.foot + scene.pose.stride + scene.shot.uniform(f"step {side}", -0.012, 0.012)
         if legs.length < 0.48:  # the legs of shorts hang: they neither meet nor spread far beyond the hips
-            step = max(min(step, legs.hip + 0.040 - legs.half_leg), legs.half_leg + 0.008)
-        outer, inner = leg_edges(legs, step)
+            step = max(
+                min(step, legs.hip + 0.028 - legs.half_leg),
+                legs.half_leg + 0.006 + scene.pose.slack * scene.shot.uniform(f"apart {side}", 0.006, 0.030),
+            )
+        bow = scene.pose.slack * scene.shot.uniform(f"bow {side}", -0.014, 0.014)
+        outer, inner = leg_edges(legs, step, bow)
         shape: list[Stretch] = [
             [(0.0, FRONT + 0.002), (0.6 * legs.waist, 0.58 * FRONT), (legs.waist, 0.0)],
             outer,
-            [outer[-1], (step, legs.length + 0.007), inner[-1]],
+            [outer[-1], (step, legs.length - 0.5 * legs.slant + 0.007), inner[-1]],
             list(inner)[::-1],
             (0.0, FRONT + 0.002),
         ]
         folds = _leg_folds(scene, side, step, legs)
+        if gathered:
+            folds += _waist_gathers(scene, side, legs)
         if pressed:
             folds.append(Crease((side * 0.52 * legs.hip, 0.07), (side * step, legs.length + 0.05), 0.009, 0.006))
         scene.add_panel(
@@ -142,13 +188,24 @@ def draw_legs(scene: Scene, legs: LegMeasures, *, pressed: bool = False, outseam
                 0.22,
                 0.014,
             )
-        steps.append(side * step)
+        drawn.append(Leg(side, step, outer, inner))
     scene.add_seam([(0.0, 0.04), (0.002, legs.crotch)], dark=0.5)
     if legs.length < 0.48:
         scene.darken(
             mirrored_outline([(0.0, legs.crotch - 0.03), (0.02, legs.crotch)], [(0.0, legs.crotch)]), 0.3, 0.010
         )
-    return steps
+    return drawn
+
+
+def _waist_gathers(scene: Scene, side: int, legs: LegMeasures) -> list[Fold]:
+    """Return narrow folds that start at an elastic waistband and fade, on one side."""
+    rng, folds = scene.shot.generator(f"waist gathers {side}"), []
+    for i in range(9):
+        x = (i + rng.uniform(0.1, 0.9)) / 9 * legs.waist
+        end = (side * (1.2 * x + rng.normal(0, 0.006)), 0.05 + rng.uniform(0.04, 0.13))
+        deep, wide = float(rng.uniform(0.003, 0.007)), float(rng.uniform(0.005, 0.008))
+        folds.append(Crease((side * x, 0.045), end, deep, wide, rng.normal(0, 0.03), 0.6, 1.0, 1.0 + i))
+    return list(folds)
 
 
 def _leg_folds(scene: Scene, side: int, step: float, legs: LegMeasures) -> list[Fold]:

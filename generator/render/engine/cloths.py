@@ -11,6 +11,8 @@ METALS = {"silver": "#d3d6da", "gold": "#d6ac4e"}
 HORN = linear("#3b2a1e")
 SAND = linear("#cdb488")
 BURGUNDY = linear("#7d2233")
+SMALL_PRINTS = ("dress", "skirt")
+"""Silhouettes whose patterns are smaller: they are sewn from light cloth."""
 KNITTED = ("knit", "cable-knit", "wool", "cashmere", "jersey", "boucle", "shearling")
 """Materials whose collars and cuffs are knitted bands."""
 DYES = ("#a52a32", "#27407c", "#2f6b4f", "#d8a63a", "#c9788c", "#e9e4d8", "#1b1c20", "#7fa6c9", "#6d6f73")
@@ -32,6 +34,9 @@ def build_cloths(appearance: Appearance) -> dict[str, Cloth]:
         "self": Cloth(colour * 0.92, material),
         "trim": Cloth(deep, "leather"),
         "rib": Cloth(colour * 0.86, "ribbing"),
+        "panel": Cloth(_second_colour(colour, style), material),
+        "panel rib": Cloth(_second_colour(colour, style), "ribbing"),
+        "fur": Cloth(_fur(colour, appearance), "shearling"),
         "rib main": Cloth(colour * np.float32(0.94), "ribbing" if material in KNITTED else material, pattern, style),
         "lining": _lining(appearance.lining, colour, material, pattern, style),
         "thread": Cloth(_thread(colour, material), "horn"),
@@ -84,7 +89,7 @@ def sample_pattern_style(appearance: Appearance) -> PatternStyle:
     """Sample how this design prints or weaves its pattern; all colourways share it."""
     design = Variation(f"{appearance.silhouette}/pattern", appearance.design_seed)
     return PatternStyle(
-        scale=2 ** design.uniform("scale", -0.75, 0.45),
+        scale=2 ** (design.uniform("scale", -0.75, 0.45) - (0.6 if appearance.silhouette in SMALL_PRINTS else 0.0)),
         strength=design.uniform("strength", 0.60, 0.92),
         dye=linear(design.choice("dye", DYES)) if design.chance("dyed", 0.5) else None,
         width=design.uniform("width", 0.0, 1.0),
@@ -97,6 +102,20 @@ def _lining(lining: str, colour: Colour, material: str, pattern: str, style: Pat
     if lining == "plain":
         return Cloth(CREAM if luminance(colour) < 0.35 else BURGUNDY, "satin")
     return Cloth(SAND, "cotton", "check")
+
+
+def _second_colour(colour: Colour, style: PatternStyle) -> Colour:
+    """Return the colour of panels and ribs in another colour: black, white or a dye, as the design decides."""
+    choices = palette(colour, 0.85, style.dye)
+    if style.width < 0.35:
+        return INK if luminance(colour) > 0.05 else choices.contrast
+    return choices.contrast if style.width < 0.75 else mix(colour, INK, 0.55)
+
+
+def _fur(colour: Colour, appearance: Appearance) -> Colour:
+    """Return the colour of a fur trim: brown, grey or near the colour of the cloth."""
+    tone = Variation(f"{appearance.silhouette}/fur", appearance.design_seed).choice("tone", (0, 0, 1, 2, 3))
+    return (mix(HORN, SAND, 0.25), linear("#8d8a86"), linear("#2a2826"), mix(colour, CREAM, 0.25))[tone]
 
 
 def _thread(colour: Colour, material: str) -> Colour:

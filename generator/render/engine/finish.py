@@ -34,6 +34,15 @@ class Finish:
     """Share of undyed yarn that shows through."""
     metal: float = 0.0
     """1 where the surface reflects the studio in its own colour."""
+    focus: float = 0.0
+    """Sharpness of the highlight: 10 is broad, 100 a mirror of the softbox; 0 follows from the gloss."""
+    brush: float = 0.0
+    """0 for a round highlight; towards 1 it is a streak along the threads, as on satin."""
+
+    @property
+    def tightness(self) -> float:
+        """Return `focus`, or the sharpness that such a gloss usually has."""
+        return float(self.focus or 8 + 95 * self.gloss * self.gloss)
 
 
 def detail_fade(period: float, footprint: float) -> np.float32:

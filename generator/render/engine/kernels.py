@@ -265,6 +265,29 @@ def panel_height(
 
 
 @njit_cached
+def gather_threads(
+    u: Float32Array, v: Float32Array, relief: Float32Array, cover: Float32Array, sizes: tuple[float, float]
+) -> None:
+    """Shift texture coordinates (units) against the slope of a height field: threads follow folds.
+
+    `relief` is height times coverage and `cover` coverage, both smoothed. `sizes` has pixels per unit, and the shift
+    per slope in units.
+    """
+    rows, columns = relief.shape
+    most, zoom, reach = np.float32(0.32), np.float32(0.5 * sizes[0]), np.float32(sizes[1])
+    least = np.float32(0.02)
+    for i in range(1, rows - 1):
+        for j in range(1, columns - 1):
+            if cover[i, j] > least:
+                right = relief[i, j + 1] / max(cover[i, j + 1], least)
+                left = relief[i, j - 1] / max(cover[i, j - 1], least)
+                low = relief[i + 1, j] / max(cover[i + 1, j], least)
+                high = relief[i - 1, j] / max(cover[i - 1, j], least)
+                u[i, j] += reach * min(max(zoom * (right - left), -most), most)
+                v[i, j] += reach * min(max(zoom * (low - high), -most), most)
+
+
+@njit_cached
 def darken(shade: Float32Array, soft: Float32Array, strength: float) -> None:
     """Multiply `shade` by 1 - strength x soft."""
     s = np.float32(strength)
@@ -290,9 +313,9 @@ def cast_shadow(
     f, g = np.float32(down - di), np.float32(right - dj)
     one = np.float32(1)
     for i in range(height):
-        i0, i1 = max(i - di, 0), max(i - di - 1, 0)
+        i0, i1 = min(max(i - di, 0), height - 1), min(max(i - di - 1, 0), height - 1)
         for j in range(width):
-            j0, j1 = max(j - dj, 0), max(j - dj - 1, 0)
+            j0, j1 = min(max(j - dj, 0), width - 1), min(max(j - dj - 1, 0), width - 1)
             upper = near[i0, j0] + g * (near[i0, j1] - near[i0, j0])
             lower = near[i1, j0] + g * (near[i1, j1] - near[i1, j0])
             shade[i, j] *= (one - wide * min(soft[i, j], one)) * (one - tight * min(upper + f * (lower - upper), one))
@@ -360,9 +383,10 @@ def composite_panel(
             keep = np.float32(1) - m
             first, second = share[i, j] * alpha[i, j] * keep, (1 - share[i, j]) * alpha[i, j] * keep
             alpha[i, j] = 1 - (1 - alpha[i, j]) * keep
-            height[i, j] += m * (relief[i, j] - height[i, j])
-            shade[i, j] += m * (np.float32(value) - shade[i, j])
-            quilt[i, j] += m * (np.float32(padded) - quilt[i, j])
+            blend = m / max(alpha[i, j], m)
+            height[i, j] += blend * (relief[i, j] - height[i, j])
+            shade[i, j] += blend * (np.float32(value) - shade[i, j])
+            quilt[i, j] += blend * (np.float32(padded) - quilt[i, j])
             if top[i, j] == cloth:
                 first += m
             elif under[i, j] == cloth:

@@ -1,8 +1,8 @@
 """Studio lighting: from the planes of a scene to an RGB image.
 
-A key softbox from the upper left, a weak fill light from the right, a bright ceiling; broad and tight highlights for
-glossy surfaces; ambient occlusion. Then exposure, tone curve, sRGB, sharpening and sensor noise. Background, exposure
-and noise depend on the shot only.
+A key softbox, a weak fill light opposite to it, light from all around (`lamps.py`); broad and tight highlights for
+glossy surfaces; ambient occlusion. Then exposure, tone curve, sRGB, sharpening and sensor noise. Background, light,
+exposure and noise depend on the shot only.
 """
 
 import functools
@@ -11,9 +11,10 @@ import math
 import numpy as np
 from PIL import Image
 
-from generator.render.engine import Float32Array, Float64Array
+from generator.render.engine import Float32Array
 from generator.render.engine.height_field import TILE_SIDE, quilt_height, white_noise_tile
-from generator.render.engine.kernels import downsample, gaussian_blur, upsample
+from generator.render.engine.kernels import downsample, gather_threads, gaussian_blur, upsample
+from generator.render.engine.lamps import Lamp, choose_studio
 from generator.render.engine.materials import evaluate_surface
 from generator.render.engine.scene import Scene, Window
 from generator.render.engine.shading import (
@@ -27,15 +28,12 @@ from generator.render.engine.shading import (
 )
 from generator.render.engine.variation import Variation
 
+THREAD_SHIFT, THREAD_SMOOTHING = 0.026, 0.006
+"""Shift of the threads per unit of slope, and the width of the folds that move them, in units."""
+JUMP = 1.2
+"""Change of the slope of a solid body from one pixel to the next above which one belongs to a nearer part."""
 QUILT_PERIOD = 0.075
 """Distance between stitch lines, in units."""
-BACKDROPS = {
-    "white": (0.94, 1.08, 0.0),
-    "bright": (0.88, 1.05, 0.0),
-    "grey": (0.62, 0.84, 0.0),
-    "warm": (0.78, 0.95, 0.022),
-}
-"""Lowest and highest reflectance of the paper, and how much redder than neutral it is."""
 _CURVE_WHITE = 1.6
 """Linear light at which the tone curve saturates."""
 
@@ -52,46 +50,67 @@ def render_light(scene: Scene) -> Float32Array:
     if covered[0].size:
         rows, columns = (slice(max(int(c[0]) - 2, 0), int(c[-1]) + 3) for c in covered)
         window = rows, columns
-        composite(light[window], shade_window(scene, window), scene.alpha[window])
+        composite(light[window], shade_window(scene, window, scene.lamp), scene.alpha[window])
     return light
 
 
-def shade_window(scene: Scene, window: Window, relief_share: float = 1.0) -> Float32Array:
+def shade_window(scene: Scene, window: Window, lamp: Lamp, texture_share: float = 1.0) -> Float32Array:
     """Return the linear colours of the product in a window, as if it covered them fully; 0 where there is none.
 
-    `relief_share` flattens all heights.
+    `texture_share` flattens the fine heights of the materials.
     """
-    look = _evaluate_materials(scene, window)
-    relief = scene.height[window] + look[..., 3]
+    u, v = scene.u[window].copy(), scene.v[window].copy()
+    if scene.cloths["main"].pattern != "plain":
+        alpha, smooth = np.ascontiguousarray(scene.alpha[window]), THREAD_SMOOTHING * scene.zoom
+        relief, cover = (gaussian_blur(plane, smooth, 0.0, 0.0) for plane in (alpha * scene.height[window], alpha))
+        gather_threads(u, v, relief, cover, (float(scene.zoom), THREAD_SHIFT))
+    look = _evaluate_materials(scene, window, u, v)
+    relief = scene.height[window] + np.float32(texture_share) * look[..., 3]
     if scene.appearance.quilting != "none":
         relief += scene.padding[window] * quilt_height(
             scene.appearance.quilting, scene.u[window], scene.v[window], QUILT_PERIOD
         )
-    relief *= np.float32(relief_share * scene.zoom)
+    relief *= np.float32(scene.zoom)
     colours = np.zeros((*relief.shape, 3), np.float32)
+    jump = JUMP if scene.solid else math.inf
     depth = _occlusion_depth(relief, scene.zoom, scene.cell)
-    shade_pixels(relief, scene.alpha[window], scene.shade[window], depth, look, _light_direction(scene.shot), colours)
+    shade_pixels(relief, scene.alpha[window], scene.shade[window], depth, look, lamp.as_row(), jump, colours)
     return colours
 
 
 def render_backdrop(scene: Scene) -> Float32Array:
-    """Return the linear light of slightly uneven seamless paper, white, grey or warm, with the product's shadow."""
-    shot, size = scene.shot, scene.size
+    """Return the linear light of the paper behind the product, slightly uneven, with the shadow of the product."""
+    shot, size, studio = scene.shot, scene.size, choose_studio(scene.shot)
     light = np.empty((size, size, 3), np.float32)
-    tilt = shot.uniform("tilt x", -0.05, 0.05), shot.uniform("tilt y", -0.02, 0.06)
-    soft, strength = _backdrop_shadow(scene)
-    low, high, warm = BACKDROPS[shot.choice("backdrop", tuple(BACKDROPS))]
+    tilt = tuple(
+        studio.falloff * shot.uniform(f"tilt {axis}", *ends)
+        for axis, ends in (("x", (-0.08, 0.08)), ("y", (-0.03, 0.09)))
+    )
+    low, high = studio.paper
     level = low + (high - low) * shot.uniform("paper", 0.0, 1.0)
-    shade_backdrop(light, soft, strength, level, tilt, warm + 0.008 * shot.uniform("warm", -1, 1))
+    shade_backdrop(
+        light, *_backdrop_shadow(scene), level, (tilt[0], tilt[1]), studio.warm + 0.008 * shot.uniform("warm", -1, 1)
+    )
     return light
 
 
 def _backdrop_shadow(scene: Scene) -> tuple[Float32Array, float]:
-    """Return the shadow mask on the backdrop (0-1) and its strength."""
+    """Return the shadow mask on the backdrop (0-1) and its strength: narrow and dark at the edge, and wide and soft."""
     size = scene.size
+    right, down = scene.lamp.shadow_direction
+    if scene.ground is not None:
+        near, far = (
+            gaussian_blur(scene.ground, reach * size, 0.7 * down * reach * size, 0.7 * right * reach * size)
+            for reach in (0.010, 0.035)
+        )
+        return np.asarray(0.30 * near + 0.40 * far, np.float32), 1.0
     if scene.floor is None:
-        soft, down, right = (0.024, 0.020, 0.011) if scene.pose.folded else (0.017, 0.012, 0.007)
-        return gaussian_blur(np.ascontiguousarray(scene.alpha), soft * size, down * size, right * size), 0.32
+        reach = (1.5 if scene.pose.folded else 1.0) * scene.shot.uniform("shadow reach", 0.7, 1.4) * size
+        alpha = np.ascontiguousarray(scene.alpha)
+        near = gaussian_blur(alpha, 0.0038 * reach, 0.0040 * down * reach, 0.0040 * right * reach)
+        far = gaussian_blur(alpha, 0.016 * reach, 0.012 * down * reach, 0.012 * right * reach)
+        near += np.float32(0.55) * far
+        return near, 0.9 * choose_studio(scene.shot).shadow
     x0, x1, y = scene.floor
     t = np.arange(size, dtype=np.float32) + np.float32(0.5)
     across = np.clip(np.abs(t - (x0 + x1) / 2) / ((x1 - x0) / 2 + 1e-6), 0, 3)
@@ -101,11 +120,11 @@ def _backdrop_shadow(scene: Scene) -> tuple[Float32Array, float]:
     return np.asarray(0.95 * np.outer(down, np.exp(-(across**6))), np.float32), 1.0
 
 
-def _evaluate_materials(scene: Scene, window: Window) -> Float32Array:
-    """Return red, green, blue, height, gloss, sheen and metal of each pixel of a window, shape (h, w, 7)."""
+def _evaluate_materials(scene: Scene, window: Window, u: Float32Array, v: Float32Array) -> Float32Array:
+    """Return red, green, blue, height, gloss, sheen, metal, focus and brush of each pixel of a window, (h, w, 9)."""
     top, under = (np.ascontiguousarray(plane[window]).ravel() for plane in (scene.top_cloth, scene.second_cloth))
-    share, u, v = (np.ascontiguousarray(plane[window]).ravel() for plane in (scene.top_share, scene.u, scene.v))
-    look = np.zeros((top.size, 7), np.float32)
+    share, u, v = np.ascontiguousarray(scene.top_share[window]).ravel(), u.ravel(), v.ravel()
+    look = np.zeros((top.size, 9), np.float32)
     num_cloths = len(scene.cloth_names)
     used = np.bincount(top, minlength=num_cloths + 1) + np.bincount(under, minlength=num_cloths + 1)
     for label in (np.flatnonzero(used[1:]) + 1).tolist():
@@ -115,9 +134,9 @@ def _evaluate_materials(scene: Scene, window: Window) -> Float32Array:
         made = evaluate_surface(scene.cloths[name], u[index], v[index], 1 / scene.zoom)
         finish = made.finish
         height = np.asarray(np.broadcast_to(finish.height, index.shape), np.float32)
-        effects = float(finish.gloss), float(finish.sheen), float(finish.metal)
+        effects = float(finish.gloss), float(finish.sheen), float(finish.metal), finish.tightness, float(finish.brush)
         accumulate_surface(index, weight, made.albedo, np.ascontiguousarray(height), effects, look)
-    return look.reshape(*scene.top_cloth[window].shape, 7)
+    return look.reshape(*scene.top_cloth[window].shape, 9)
 
 
 def _occlusion_depth(relief: Float32Array, zoom: float, cell: int) -> Float32Array:
@@ -128,12 +147,6 @@ def _occlusion_depth(relief: Float32Array, zoom: float, cell: int) -> Float32Arr
     far, near = gaussian_blur(small, 0.022 * unit, 0.0, 0.0), gaussian_blur(small, 0.008 * unit, 0.0, 0.0)
     hollow = ((far - small) / np.float32(0.022 * zoom) + (near - small) / np.float32(0.012 * zoom)).astype(np.float32)
     return upsample(hollow, cell, height, width, 0.0, 0.0)
-
-
-def _light_direction(shot: Variation) -> Float64Array:
-    """Return the direction of the key light, and the slope of the softbox."""
-    x, y = shot.uniform("key x", -0.62, -0.38), shot.uniform("key y", -0.68, -0.48)
-    return np.array([x, y, math.sqrt(1 - x * x - y * y), shot.uniform("softbox", -0.05, 0.05)])
 
 
 @functools.cache

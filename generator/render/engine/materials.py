@@ -76,6 +76,7 @@ FINISHES: dict[str, Callable[[Float32Array, Float32Array, float], Finish]] = {
     "nylon": woven.nylon,
     "silk": woven.silk,
     "satin": woven.satin,
+    "straw": woven.straw,
     "jersey": knits.jersey,
     "wool": knits.wool,
     "cashmere": knits.cashmere,

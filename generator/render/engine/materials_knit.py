@@ -66,7 +66,7 @@ def knit(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     across = triangle_wave(u, wide)
     loop = sine_wave(v + np.float32(0.55 * high) * across, high) * detail_fade(high, footprint)
     rows = smooth_noise(u, v, 0.110, 0.0170, layer=2)
-    tone = 0.95 + 0.080 * rows + seen * (0.065 * loop - 0.11 * (across**2 - 0.33))
+    tone = 0.92 + 0.080 * rows + seen * (0.065 * loop - 0.11 * (across**2 - 0.33))
     return Finish(np.asarray(tone, np.float32), seen * (0.0005 * loop - 0.0007 * across**2), 0.0, 0.42)
 
 

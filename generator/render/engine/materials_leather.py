@@ -11,13 +11,14 @@ from generator.render.engine.height_field import smooth_noise, white_noise
 
 
 def leather(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Smooth hide: the finest visible pores, long soft creases, a crisp highlight."""
+    """Smooth hide: fine pores and short creases that break up a broad, dim highlight."""
     seen = detail_fade(0.0080, footprint)
     pore = (1 - worley_noise(u, v, 0.0070)) * seen
-    soft = smooth_noise(u, v, 0.085, layer=2)
-    crease = smooth_noise(u + 0.4 * v, v, 0.050, 0.026, layer=5)
-    tone = 0.88 + 0.04 * soft - 0.09 * pore
-    return Finish(np.asarray(tone, np.float32), 0.0036 * soft + 0.00045 * crease - 0.00026 * pore, 0.66, 0.0)
+    soft = smooth_noise(u, v, 0.110, layer=2)
+    crease = np.abs(smooth_noise(u + 0.4 * v, v, 0.034, 0.015, layer=5))
+    tone = 0.94 + 0.05 * soft - 0.07 * pore - 0.05 * np.maximum(0.35 - crease, 0)
+    height = 0.0020 * soft + 0.00060 * crease - 0.00026 * pore
+    return Finish(np.asarray(tone, np.float32), np.asarray(height, np.float32), 0.40, 0.0, focus=27)
 
 
 def grained_leather(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
@@ -25,14 +26,14 @@ def grained_leather(u: Float32Array, v: Float32Array, footprint: float) -> Finis
     seen = np.float32(0.25 + 0.75 * detail_fade(0.0135, footprint))
     pebble = worley_noise(u, v, 0.0135, 0.0120)
     soft = smooth_noise(u, v, 0.12, layer=2)
-    tone = 0.90 - 0.30 * seen * (1 - pebble)
-    return Finish(np.asarray(tone, np.float32), 0.0010 * seen * pebble + 0.0022 * soft, 0.46, 0.0)
+    tone = 0.88 - 0.36 * seen * (1 - pebble)
+    return Finish(np.asarray(tone, np.float32), 0.0013 * seen * pebble + 0.0018 * soft, 0.44, 0.0, focus=34)
 
 
 def patent_leather(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Lacquer: deep colour under a mirror with slow waves."""
     flow = smooth_noise(u, v, 0.15, 0.22, layer=3)
-    return Finish(np.full_like(u, 0.66), 0.0100 * flow, 1.0, 0.0)
+    return Finish(np.full_like(u, 0.66), 0.0075 * flow, 1.0, 0.0)
 
 
 def exotic_leather(u: Float32Array, v: Float32Array, footprint: float) -> Finish:

@@ -31,9 +31,9 @@ def twill(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
 
 def cotton(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Plain, matte, slightly crumpled."""
-    crumple = np.abs(smooth_noise(u, v, 0.060, layer=1)) - 0.35 * np.abs(smooth_noise(u, v, 0.028, layer=2))
+    crumple = smooth_noise(u + 0.4 * v, v, 0.070, 0.036, layer=1) + 0.45 * smooth_noise(u, v + 0.3 * u, 0.019, 0.034, 2)
     tone = 1 + 0.02 * white_noise(u, v, 0.004)
-    return Finish(tone, 0.0021 * crumple, 0.02, 0.02)
+    return Finish(tone, 0.0011 * crumple, 0.02, 0.02)
 
 
 def linen(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
@@ -62,7 +62,7 @@ def denim(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     worn = 0.13 + 0.050 * smooth_noise(u, v, 0.12, 0.17, layer=4) + 0.010 * slubs + 0.005 * ridge
     return Finish(
         np.asarray(0.93 + 0.018 * ridge + 0.030 * slubs, np.float32),
-        0.0002 * ridge + 0.0016 * np.abs(smooth_noise(u, v, 0.040, layer=3)),
+        0.0002 * ridge + 0.0010 * smooth_noise(u, v, 0.048, 0.030, layer=3),
         bleach=np.asarray(np.clip(worn, 0, 0.75), np.float32),
     )
 
@@ -85,20 +85,36 @@ def velvet(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
 
 
 def nylon(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Thin, smooth and crinkled."""
-    crinkle = np.abs(smooth_noise(u, v, 0.060, 0.034, layer=1)) + 0.6 * np.abs(smooth_noise(u, v, 0.022, layer=2))
-    return Finish(np.full_like(u, 0.96), -0.0016 * crinkle, 0.62, 0.0)
+    """Thin, smooth and stiff: small sharp puckers with narrow highlights."""
+    pucker = np.abs(smooth_noise(u + 0.3 * v, v, 0.026, 0.058, layer=1))
+    fine = np.abs(smooth_noise(u, v + 0.4 * u, 0.034, 0.015, layer=2))
+    height = np.asarray(-0.0012 * pucker - 0.0006 * fine, np.float32)
+    return Finish(np.asarray(0.97 - 0.03 * pucker, np.float32), height, 0.44, 0.0, focus=34)
 
 
 def silk(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Soft lustre in narrow vertical streaks."""
+    """Soft lustre over narrow hanging folds."""
     sway = np.asarray(0.05 * np.sin(9 * v), np.float32)
-    streaks = smooth_noise(u + sway, v, 0.032, 0.40, layer=1)
-    return Finish(np.asarray(0.98 + 0.07 * streaks, np.float32), 0.0046 * streaks, 0.46, 0.12)
+    streaks = smooth_noise(u + sway, v, 0.040, 0.40, layer=1)
+    return Finish(np.asarray(0.98 + 0.05 * streaks, np.float32), 0.0042 * streaks, 0.34, 0.20, focus=30, brush=0.6)
 
 
 def satin(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Strong gloss over broad rolling folds."""
+    """Broad rolling folds that shine in long streaks along the threads, dark between them."""
     sway = np.asarray(0.07 * np.sin(6 * v + 1), np.float32)
-    roll = smooth_noise(u + 0.45 * v + sway, v, 0.085, 0.36, layer=3)
-    return Finish(np.asarray(0.90 + 0.12 * roll, np.float32), 0.0150 * roll, 0.60, 0.15)
+    roll = smooth_noise(u + 0.35 * v + sway, v, 0.095, 0.38, layer=3)
+    return Finish(np.asarray(0.86 + 0.10 * roll, np.float32), 0.0130 * roll, 0.70, 0.10, focus=44, brush=0.9)
+
+
+def straw(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
+    """Plaited straw in rows of braid, each of slanting strands that cross, with a sheen and uneven strands."""
+    row = np.float32(0.016)
+    seen = detail_fade(0.016, footprint)
+    number = np.floor(v / row)
+    slant = np.where(number.astype(np.int32) % 2 == 0, np.float32(1), np.float32(-1))
+    strand = triangle_wave(u + slant * 0.8 * v, 0.011) * detail_fade(0.011, footprint)
+    groove = triangle_wave(v - 0.5 * row, 0.016) ** 3
+    uneven = 0.05 * smooth_noise(u, v, 0.030, 0.012, layer=3) + 0.11 * smooth_noise(u, v, 0.30, 0.022, layer=4)
+    tone = 0.94 + uneven - seen * (0.20 * groove + 0.14 * strand - 0.08)
+    height = np.float32(0.0011) * (seen * (1 - groove) + 0.5 * (1 - strand))
+    return Finish(np.asarray(tone, np.float32), np.asarray(height, np.float32), 0.14, 0.05)

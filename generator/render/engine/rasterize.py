@@ -68,7 +68,7 @@ def body_depth(x: float, y: float, bend: Float64Array) -> float:
     """Return how near the camera the front of a worn garment is, in units: a round body, or two legs.
 
     Row 0 of `bend` is the view. The others, at even heights, have half width and depth of the body, middle and half
-    width of a leg, and how far the legs have parted there (0 to 1).
+    width of a leg, how far the legs have parted there (0 to 1), and how much the cloth is compressed at the side.
     """
     last = bend.shape[0] - 2
     place = min(max((y - bend[0, 4]) / bend[0, 5], 0.0), last - 1e-6)
@@ -88,6 +88,22 @@ def body_depth(x: float, y: float, bend: Float64Array) -> float:
 
 
 @njit_cached
+def wrap_across(x: float, y: float, bend: Float64Array) -> float:
+    """Return how far from the axis a garment point is when the cloth goes round a body (units).
+
+    Flat cloth is half its girth wide, the body in it less: the cloth is compressed towards the sides.
+    """
+    last = bend.shape[0] - 2
+    place = min(max((y - bend[0, 4]) / bend[0, 5], 0.0), last - 1e-6)
+    k = int(place) + 1
+    f = place + 1 - k
+    half = bend[k, 0] + f * (bend[k + 1, 0] - bend[k, 0])
+    share = bend[k, 5] + f * (bend[k + 1, 5] - bend[k, 5])
+    t = min(max(x / half, -1.0), 1.0)
+    return x - share * half * t * t * t
+
+
+@njit_cached
 def bend_point(x: float, y: float, bend: Float64Array) -> tuple[float, float]:
     """Return the position of a garment point on the turned body, in perspective (units).
 
@@ -96,6 +112,7 @@ def bend_point(x: float, y: float, bend: Float64Array) -> tuple[float, float]:
     """
     sin, cos, level, near = bend[0, 0], bend[0, 1], bend[0, 2], bend[0, 3]
     z = body_depth(x, y, bend)
+    x = wrap_across(x, y, bend)
     larger = 1 + near * (cos * z - sin * x)
     return (cos * x + sin * z) * larger, level + (y - level) * larger
 

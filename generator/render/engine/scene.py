@@ -16,7 +16,9 @@ import numpy.typing as npt
 
 from generator.render.engine import Float32Array, kernels, rasterize
 from generator.render.engine.curves import Curve, Outline, smooth_line
+from generator.render.engine.drape import Drape, lay_drape
 from generator.render.engine.height_field import MAX_WARP, Fold, smooth_noise, sum_folds
+from generator.render.engine.lamps import studio_lamp, window_lamp
 from generator.render.engine.materials import Cloth
 from generator.render.engine.parts import NO_PART, part_id
 from generator.render.engine.pose import STUDIO, choose_presentation, limpness_of, sample_pose, sample_warp
@@ -31,6 +33,8 @@ RIM_HEIGHT = 0.0010
 """Height of the rolled rim of a panel, in units. Cloth is about one millimetre thick and folded over."""
 RIM_WIDTH = 0.0023
 """Width of the rim, and of the contact shadow of a panel, in units."""
+SEAM_SHADE, CONTACT_SHADE = 0.85, 0.75
+"""Darkness of seams and of contact shadows, relative to what the panels ask for."""
 MAX_SEGMENT = 0.03
 """Maximum length of a straight segment of an outline that is warped, in units."""
 NO_BEND = np.zeros((0, 6))
@@ -67,6 +71,7 @@ class Scene:
         self.design = Variation(f"{appearance.silhouette}/design", appearance.design_seed)
         self.shot = Variation("shot", appearance.shot_seed)
         self.pose = sample_pose(photo, self.shot, choose_presentation(appearance, self.shot))
+        self.lamp = studio_lamp(self.shot) if photo == STUDIO else window_lamp(self.shot)
         self.side, self.cell = size, max(1, round(size / COARSE_SIDE))
         self.planes = allocate_planes(9, size)
         self.alpha, self.height, self.shade, self.padding, self.u, self.v, self.top_share = self.planes[:7]
@@ -83,6 +88,10 @@ class Scene:
         """Share of each pixel inside the face of a folded garment; nothing is added elsewhere."""
         self.fold_window: Window = (slice(0, size), slice(0, size))
         self.floor: tuple[float, float, float] | None = None
+        self.solid = False
+        """Whether heights are true depths of a solid body, with steps where one part is before another."""
+        self.ground: Float32Array | None = None
+        """Share of each pixel of the floor that a product seen from above covers; None where it has none."""
         self.set_camera(1.0)
 
     def choose_cut(self, name: str) -> str:
@@ -159,6 +168,12 @@ class Scene:
         planes[0] = np.float32(CRUMPLE_HEIGHT) * smooth_noise(self.x + shift, self.y, 0.13)
         return np.asarray(planes[0])
 
+    @functools.cached_property
+    def drape(self) -> Drape:
+        """The folds of a snapshot: how limp the product is depends on its silhouette and on the shot."""
+        creased = self.shot.uniform("creased", 0.5, 1.7) * (1.0 if self.limpness >= 1 else 0.3)
+        return lay_drape(self.x, self.y, self.alpha, self.cell, self.zoom, self.shot, creased)
+
     @property
     def coarse_x(self) -> Float32Array:
         """`x` at every `cell`-th pixel."""
@@ -209,7 +224,7 @@ class Scene:
         window, mask, unit = area.window, area.mask, self.zoom
         if clip:
             mask = mask * self.alpha[window]
-        near = kernels.gaussian_blur(area.mask, RIM_WIDTH * unit, 0.0, 0.0)
+        near = kernels.gaussian_blur(area.mask, max(RIM_WIDTH * unit, 0.9), 0.0, 0.0)
         if shadow:
             self._cast_shadow(area, near, shadow, reach)
         deep = kernels.gaussian_blur(mask, soft * unit, 0.0, 0.0)
@@ -279,6 +294,18 @@ class Scene:
         relief = np.asarray(self.height[window] + height, np.float32)
         self._composite(window, np.asarray(mask, np.float32), relief, cloth, (1.0, 0.0, 0.0), part)
 
+    def add_relief(
+        self,
+        window: Window,
+        mask: Float32Array,
+        height: Float32Array,
+        cloth: str,
+        part: str | None = None,
+        quilted: bool = False,
+    ) -> None:
+        """Add a part by mask (0-1) and height (units) at each pixel of a window, on top of what is there."""
+        self._composite(window, mask, height, cloth, (1.0, float(quilted), 0.0), part)
+
     def add_seam(self, curve: Curve, *, width: float = 0.0045, depth: float = 0.0030, dark: float = 0.35) -> None:
         """Press a seam into what is there: a dark groove with slightly puckered cloth on both sides; sizes in units."""
         drawn = self._trace_line(smooth_line(curve), width, margin=4 * width)
@@ -289,7 +316,7 @@ class Scene:
         unit, phase = self.zoom, 6.0 * curve[0][0] + 11.0 * curve[-1][1] + self.shot.uniform("pucker", 0.0, 6.28)
         sizes = (depth, 0.6 * width * unit, 0.16 * depth * self.limpness, 0.021 * unit, phase)
         kernels.press_seam(self.height[window], away, place, sizes)
-        self.shade[window] *= 1 - dark * mask
+        self.shade[window] *= 1 - SEAM_SHADE * dark * mask
 
     def add_topstitch(
         self, curve: Curve, cloth: str = "thread", *, length: float = 0.011, width: float = 0.0040
@@ -331,6 +358,14 @@ class Scene:
         """Put the product on a floor: it touches the floor from x0 to x1 at height y (units)."""
         (a, b), (c, _) = self.to_pixels(np.array([[x0, y], [x1, y]]))
         self.floor = (a, c, b)
+
+    def stand_on(self, shapes: Sequence[Outline]) -> None:
+        """Put the product on a floor seen from above: it stands on areas with the given outlines (units)."""
+        (self.ground,) = allocate_planes(1, self.side)
+        for shape in shapes:
+            area = self._rasterize(shape, margin=0.0)
+            if area is not None:
+                np.maximum(self.ground[area.window], area.mask, out=self.ground[area.window])
 
     def add_copy_behind(
         self, dx: float, dy: float, *, flip: bool = False, dim: float = 0.86, shadow: float = 0.55
@@ -403,12 +438,14 @@ class Scene:
         return window, mask, away, place
 
     def _cast_shadow(self, area: MaskedWindow, near: Float32Array, strength: float, reach: float) -> None:
-        """Cast a wide shadow and a contact shadow to the lower right, away from the key light."""
-        unit = self.zoom
-        soft = kernels.gaussian_blur(area.mask, 0.8 * reach * unit, 0.5 * reach * unit, 0.3 * reach * unit)
-        strengths = float(strength), min(0.5, 0.9 * strength)
+        """Cast a wide shadow and a contact shadow away from the key light."""
+        unit, (right, down) = self.zoom, self.lamp.shadow_direction
+        soft = kernels.gaussian_blur(
+            area.mask, 0.8 * reach * unit, down * 0.6 * reach * unit, right * 0.6 * reach * unit
+        )
+        strengths = 0.9 * float(strength), min(0.4, CONTACT_SHADE * strength)
         kernels.cast_shadow(
-            self.shade[area.window], soft, near, strengths, 0.9 * RIM_WIDTH * unit, 0.5 * RIM_WIDTH * unit
+            self.shade[area.window], soft, near, strengths, down * RIM_WIDTH * unit, right * RIM_WIDTH * unit
         )
 
     def _composite(

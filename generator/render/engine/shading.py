@@ -7,6 +7,10 @@ import numpy.typing as npt
 
 from generator.render.engine import Float32Array, Float64Array, UInt8Array, njit_cached
 
+STEP_GLOSS = 2.0
+"""How far a step between two pixels dims the highlight."""
+STEP_DAMPING = 0.5
+"""How far a step between two pixels is flattened: a step of one pixel has 1/(1 + this) of its slope."""
 FILM_STEPS = 8192
 """Entries of the tone curve table, evenly spaced along the square root of light."""
 
@@ -27,11 +31,14 @@ def accumulate_surface(
     weight: Float32Array,
     colours: Float32Array,
     height: Float32Array,
-    finish: tuple[float, float, float],
+    finish: tuple[float, float, float, float, float],
     planes: Float32Array,
 ) -> None:
-    """Add a weighted surface at some pixels to planes of red, green, blue, height, gloss, sheen, metal."""
-    gloss, sheen, metal = finish
+    """Add a weighted surface at some pixels to the planes of colour, height, gloss, sheen, metal, focus, brush.
+
+    `finish` has the last five.
+    """
+    gloss, sheen, metal, focus, brush = finish
     for n in range(index.shape[0]):
         k, w = index[n], weight[n]
         planes[k, 0] += w * colours[n, 0]
@@ -41,6 +48,33 @@ def accumulate_surface(
         planes[k, 4] += w * np.float32(gloss)
         planes[k, 5] += w * np.float32(sheen)
         planes[k, 6] += w * np.float32(metal)
+        planes[k, 7] += w * np.float32(focus)
+        planes[k, 8] += w * np.float32(brush)
+
+
+@njit_cached
+def slope_between(before: float, here: float, after: float, jump: float) -> tuple[float, float]:
+    """Return slope and bend of a height field at the middle of three pixels (pixels per pixel).
+
+    Where the slope changes by more than `jump` from one pixel to the next, one of them belongs to a nearer part, and
+    the slope is that away from it. At smaller steps it is damped, as they are narrower than a pixel.
+    """
+    fall, rise = float(here - before), float(after - here)
+    bend = abs(rise - fall)
+    slope = 0.5 * (rise + fall)
+    if bend > 0.1:
+        slope /= 1 + STEP_DAMPING * (bend - 0.1)
+    if bend > 0.7 * jump:
+        edge = min(bend / jump - 0.7, 1.0)
+        less = rise if abs(rise) < abs(fall) else fall
+        slope += edge * (0.4 * less * min(1.0, 2 * jump / (abs(less) + 1e-6)) - slope)
+    return slope, bend
+
+
+@njit_cached
+def extend(before: np.float32, here: np.float32) -> np.float32:
+    """Return the height of the pixel beyond an outline: the slope goes on, if it is not a step."""
+    return np.float32(here + min(max(here - before, np.float32(-0.5)), np.float32(0.5)))
 
 
 @njit_cached
@@ -51,46 +85,63 @@ def shade_pixels(
     depth: Float32Array,
     surface: Float32Array,
     lamp: Float64Array,
+    jump: float,
     light: Float32Array,
 ) -> None:
     """Compute the linear colours of a lit height field (pixels); `depth` is how far a point is below its surroundings.
 
-    `lamp` has the direction of the key light and the slope of the softbox.
+    `lamp` is `lamps.Lamp.as_row`, `jump` as in `slope_between`.
     """
-    key_x, key_y, key_z, lean = lamp
+    key_x, key_y, key_z, power, fill_power, sky_power, lean = lamp
     rows, columns = relief.shape
-    strength = 0.74 / (key_z + 0.12)
+    strength = power / (key_z + 0.12)
+    flat = math.sqrt(key_x * key_x + key_y * key_y) + 1e-9
+    side_x, side_y = key_x / flat, key_y / flat
+    half = 1 / math.sqrt(flat * flat + (key_z + 1) * (key_z + 1))
+    high_x, high_y, high_z = key_x * half + lean, key_y * half, (key_z + 1) * half
     for i in range(rows):
         up, down = max(i - 1, 0), min(i + 1, rows - 1)
         for j in range(columns):
             if alpha[i, j] <= 0:
                 continue
             left, right = max(j - 1, 0), min(j + 1, columns - 1)
-            slope_x = 0.5 * (relief[i, right] - relief[i, left])
-            slope_y = 0.5 * (relief[down, j] - relief[up, j])
-            solid = min(min(alpha[up, j], alpha[down, j]), min(alpha[i, left], alpha[i, right]))
-            bound = (0.3 + 0.7 * solid) / math.sqrt(1 + 0.45 * (slope_x * slope_x + slope_y * slope_y))
-            slope_x *= bound
-            slope_y *= bound
-            nz = 1 / math.sqrt(slope_x * slope_x + slope_y * slope_y + 1)
-            nx, ny = -slope_x * nz, -slope_y * nz
+            here = relief[i, j]  # beyond the outline the surface goes on as it was
+            ahead = relief[i, right] if alpha[i, right] > 0 else extend(relief[i, left], here)
+            behind = relief[i, left] if alpha[i, left] > 0 else extend(relief[i, right], here)
+            below = relief[down, j] if alpha[down, j] > 0 else extend(relief[up, j], here)
+            above = relief[up, j] if alpha[up, j] > 0 else extend(relief[down, j], here)
+            (slope_x, bend_x), (slope_y, bend_y) = (
+                slope_between(behind, here, ahead, jump),
+                slope_between(above, here, below, jump),
+            )
+            steep = slope_x * slope_x + slope_y * slope_y
+            share = 1 / math.sqrt(1 + 1.45 * steep)  # slopes are bounded by 1 / sqrt(0.45)
+            nx, ny, nz = -slope_x * share, -slope_y * share, math.sqrt(1 + 0.45 * steep) * share
             sky = min(max(1 - 0.9 * depth[i, j], 0.35), 1.08)
             key = max(nx * key_x + ny * key_y + nz * key_z + 0.12, 0.0)
-            fill = max(0.75 * nx - 0.10 * ny + 0.65 * nz + 0.2, 0.0)
-            diffuse = key * strength * (0.4 + 0.6 * sky) + (0.12 * fill + 0.24 * (0.5 - 0.5 * ny)) * sky
-            gloss, fuzz, metal = surface[i, j, 4], 1.1 * surface[i, j, 5] * (1 - nz), surface[i, j, 6]
+            fill = max(-0.75 * (side_x * nx + side_y * ny) + 0.65 * nz + 0.2, 0.0)
+            around = 0.5 + 0.5 * (side_x * nx + side_y * ny)
+            diffuse = key * strength * (0.4 + 0.6 * sky) + (fill_power * fill + sky_power * around) * sky
+            fuzz, metal = 1.1 * surface[i, j, 5] * (1 - nz), surface[i, j, 6]
+            gloss = surface[i, j, 4] / (1 + STEP_GLOSS * (bend_x + bend_y))
             white = 0.10 * fuzz
             if gloss > 0:
-                first = nx * (-0.26 + lean) - 0.34 * ny + 0.90 * nz
-                second = 0.42 * nx + 0.06 * ny + 0.905 * nz
-                tight = 8 + 95 * gloss * gloss
-                broad = 0.28 * math.exp(0.35 * tight * (first - 1)) + 0.62 * math.exp(tight * (first - 1))
-                white += 0.62 * gloss * (broad + 0.30 * math.exp(tight * (second - 1))) * (1 - 0.3 * metal)
+                # a brushed surface reflects in streaks along its threads: wide along them, narrow across
+                tight, brush = surface[i, j, 7], surface[i, j, 8]
+                dx, dy, dz = nx - high_x, ny - high_y, nz - high_z
+                first = -0.5 * ((1 + brush) * dx * dx + (1 - 0.9 * brush) * dy * dy + dz * dz)
+                dx, dy = nx + 1.1 * high_x, ny + 1.1 * high_y
+                second = -0.5 * ((1 + brush) * dx * dx + (1 - 0.9 * brush) * dy * dy)
+                broad = math.exp(0.35 * tight * first)
+                shine = 0.28 * broad + 0.62 * broad * broad * broad
+                if tight * second > -7:
+                    shine += 0.30 * math.exp(tight * second)
+                white += 0.62 * gloss * shine * (1 - 0.3 * metal)
             body = diffuse * (1 - metal) + fuzz
             if metal > 0:
-                first = nx * (-0.26 + lean) - 0.34 * ny + 0.90 * nz
+                first = nx * high_x + ny * high_y + nz * high_z
                 stripe = math.sin(5.5 * ny - 2.2 * nx + 2.0)
-                body += metal * (0.42 + 0.42 * stripe * stripe + 0.9 * math.exp(26 * (first - 1)))
+                body += metal * (0.47 + 0.42 * stripe * stripe + 0.9 * math.exp(26 * (first - 1)))
             dim = min(max(shade[i, j], np.float32(0.06)), np.float32(1))
             for c in range(3):
                 light[i, j, c] = (surface[i, j, c] * body + white * sky) * dim

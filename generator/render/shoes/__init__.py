@@ -1,1 +1,1 @@
-"""Silhouettes of shoes: boots, heels, sandals, sneakers, and the soles that they share."""
+"""Silhouettes of shoes: boots, heels, sandals, sneakers, and the last and uppers that they share."""

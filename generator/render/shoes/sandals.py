@@ -1,149 +1,190 @@
-"""Draw sandals in profile, toe to the right: bands over an open foot bed."""
+"""Draw sandals, slides and flip-flops three-quarter from above: straps over an open foot bed, singly or in pairs."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
-from generator.render.engine.curves import Curve, outline, ribbon
-from generator.render.engine.fittings import draw_buckle, draw_button
+from generator.render.engine.fittings import draw_buckle, draw_button, draw_ring
 from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
-from generator.render.shoes.heels import finish_shoe, place_shoe
-from generator.render.shoes.soles import RISE, Foot, draw_heel_under, draw_sole_under
+from generator.render.engine.solid import Points, SolidBody
+from generator.render.shoes.last import (
+    Last,
+    add_bed,
+    add_heel,
+    add_lid,
+    add_strap,
+    add_wall,
+    ankle_path,
+    band_path,
+    finish_shoes,
+    place_shoes,
+)
+
+RISE = {"flat": 0.008, "block": 0.145, "high": 0.235}
+"""Height of the heel, in units."""
 
 
 @register_silhouette("sandal")
 def draw_sandal(scene: Scene) -> None:
-    """Draw bands over an open foot bed, with or without an ankle strap; flat cork sole, block or high heel."""
+    """Draw straps over an open foot bed, with or without an ankle strap; flat sole, block or high heel."""
     d, heel = scene.design, scene.choose_cut("heel")
-    pair = place_shoe(scene, heel)
-    cork = heel == "flat" and d.chance("cork", 0.6)
-    foot = Foot(
-        rise=RISE[heel] * (0.35 if cork else 1.0) * d.uniform("rise", 0.9, 1.05),
-        toe=0.365 + d.uniform("toe", -0.01, 0.012),
-        spring=0.016,
-        thick=d.uniform("cork sole", 0.042, 0.060) if cork else d.uniform("sole", 0.016, 0.028),
-    )
-    if heel != "flat":
-        draw_heel_under(scene, foot, heel, "heel" if heel == "block" else "main")
     ankle = scene.choose_cut("strap") == "long"
-    bed = [(x, y - 0.030 * math.sin(math.pi * (i + 0.35) / 7.2)) for i, (x, y) in enumerate(foot.under())]
-    style = d.choice("bands", ("two", "one", "cross", "three"))
-    bands = _bands(style, d.uniform("band", 0.85, 1.2))
-    for band in bands:
-        _draw_band(scene, foot, band, near=False)
-    if ankle:
-        _draw_ankle_strap(scene, foot, near=False)
-    scene.add_panel(
-        outline(bed, (foot.toe, foot.under()[-1][1]), foot.under()[::-1]),
-        "insole",
-        puff=0.006,
-        soft=0.010,
-        lift=0.006,
-        shadow=0.0,
+    sole = d.choice("flat sole", ("cork", "cork", "leather", "rubber")) if heel == "flat" else "thin"
+    thick = {
+        "cork": d.uniform("cork sole", 0.050, 0.072),
+        "rubber": d.uniform("rubber sole", 0.055, 0.085),
+        "leather": 0.026,
+        "thin": d.uniform("platform", 0.016, 0.034),
+    }[sole]
+    body = place_shoes(scene)
+    broad = {"flat": 1.0, "block": 0.92, "high": 0.84}[heel] * d.uniform("broad", 0.95, 1.06)
+    style = d.choice("bands", ("two", "one", "cross", "three", "tee") if heel == "flat" else ("two", "one", "cross"))
+    wide, insole = d.uniform("band", 0.88, 1.18), d.choice("bed", ("insole", "insole", "self", "lining"))
+    last = Last(
+        rise=RISE[heel] * d.uniform("rise", 0.93, 1.05),
+        broad=broad,
+        point=0.0 if heel == "flat" else d.uniform("point", 0.0, 0.45),
+        thick=thick,
     )
-    draw_sole_under(scene, foot, "cork" if cork else "heel")
-    if cork:
-        draw_sole_under(
-            scene, Foot(rise=foot.rise, toe=foot.toe, spring=foot.spring, thick=0.012, floor=foot.floor), "dark"
-        )
-    elif heel == "flat":
-        draw_heel_under(scene, foot, heel, "heel")
-    for band in bands:
-        _draw_band(scene, foot, band, near=True)
+    thin = d.uniform("pin", 0.13, 0.24) if heel == "high" else d.uniform("block", 0.72, 0.95)
+    _add_sole(body, last, sole, heel, thin)
+    cup, grow = (0.014, 0.004) if sole in ("cork", "rubber") else (0.005, 0.002)
+    add_bed(body, last, insole, cup=cup, grow=grow)
+    fittings = _add_bands(scene, body, last, style, wide)
     if ankle:
-        _draw_ankle_strap(scene, foot, near=True)
-    finish_shoe(scene, foot, pair)
+        fittings += _add_ankle_strap(body, last, 0.046 if sole == "rubber" else 0.026)
+    finish_shoes(scene, body, last)
+    _draw_fittings(scene, body, fittings)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Band:
-    """A strip of cloth from the near edge of the sole over the foot to its far edge."""
-
-    foot: float
-    """Where it leaves the sole (x)."""
-    lean: float
-    """How far its crown is ahead of that."""
-    tall: float
-    width: float
-
-
-def _bands(style: str, wide: float) -> list[Band]:
-    rows = {
-        "one": [(0.155, 0.020, 0.105, 0.165)],
-        "two": [(0.235, 0.020, 0.080, 0.068), (0.070, 0.030, 0.122, 0.068)],
-        "three": [(0.270, 0.012, 0.066, 0.030), (0.185, 0.018, 0.088, 0.030), (0.085, 0.025, 0.115, 0.030)],
-        "cross": [(0.245, -0.075, 0.096, 0.048), (0.105, 0.085, 0.100, 0.048)],
-    }
-    return [Band(foot=x, lean=lean, tall=tall, width=width * wide) for x, lean, tall, width in rows[style]]
-
-
-def _side_of(foot: Foot, band: Band) -> tuple[Curve, Curve]:
-    """Return the rear and the front edge of the near half of a band, from the sole up to the crown."""
-    fall = 0.30 * band.width
-    edges = []
-    for side in (-1, 1):
-        x = band.foot + 0.5 * side * band.width
-        y, high = foot.at(x) + 0.006, foot.at(band.foot) - band.tall + 0.5 * side * fall
-        lean = band.lean - 0.10 * side * band.width
-        edges.append(
-            [
-                (x, y),
-                (x + 0.12 * lean - 0.004, 0.45 * y + 0.55 * high),
-                (x + 0.55 * lean, 0.10 * y + 0.90 * high),
-                (x + lean + 0.008, high),
-            ]
-        )
-    return edges[0], edges[1]
-
-
-def _draw_band(scene: Scene, foot: Foot, band: Band, *, near: bool) -> None:
-    """Draw one half of a band; the far half comes first, its inner side in shade."""
-    hind, fore = _side_of(foot, band)
-    crown = (0.5 * (hind[-1][0] + fore[-1][0]) + 0.006, 0.5 * (hind[-1][1] + fore[-1][1]) - 0.05 * band.width)
-    shape = outline(hind, [hind[-1], crown, fore[-1]], fore[::-1])
-    if not near:
-        scene.add_panel(shape + np.array([0.022, -0.004]), "insole", puff=0.006, soft=0.010, shade=0.60, shadow=0.0)
-        (x, y), end = hind[-1], band.foot + band.lean + 0.070
-        far: Curve = [
-            (x + 0.3 * band.width, crown[1] + 0.010),
-            (end - 0.012, 0.6 * y + 0.4 * foot.at(end)),
-            (end, foot.at(end) - 0.018),
-        ]
-        if band.width < 0.055:
-            scene.add_panel(ribbon(far, band.width), puff=0.006, soft=0.010, shade=0.75, shadow=0.0)
-        return
-    scene.add_panel(shape, puff=0.016, soft=0.016, lift=0.012, shadow=0.45, reach=0.010, volume=0.016)
-    if band.width > 0.055:
-        for edge, inset in ((hind, 0.008), (fore, -0.008)):
-            scene.add_topstitch([(x + inset, y + 0.004) for x, y in edge[:-1]])
-        size = min(0.036, 0.42 * band.width)
-        (x, y) = (0.5 * (hind[1][0] + fore[1][0]), 0.5 * (hind[1][1] + fore[1][1]))
-        draw_buckle(scene, x, y, size, 0.85 * size, 0.009)
+def _add_sole(body: SolidBody, last: Last, sole: str, heel: str, thin: float) -> None:
+    """Add cork on a dark outsole, a thick rubber sole, or a thin sole with a heel."""
+    if sole == "cork":
+        add_wall(body, last, "cork", 0.014, -0.78 * last.thick, grow=0.004)
+        add_wall(body, last, "dark", -0.78 * last.thick, -last.thick, grow=0.005)
+    elif sole == "rubber":
+        add_wall(body, last, "dark", 0.012, -last.thick, grow=0.010, flare=0.03)
+        add_lid(body, last, "dark", 0.008, grow=0.010)
     else:
-        draw_button(scene, band.foot, foot.at(band.foot) - 0.018, 0.009)
+        add_wall(body, last, "heel" if sole == "leather" else "insole", 0.005, -last.thick, grow=0.002)
+        if sole == "leather":
+            add_wall(body, last, "dark", -0.65 * last.thick, -last.thick, grow=0.004)
+    if heel != "flat":
+        add_heel(body, last, heel, thin, "heel" if heel == "block" else "main")
 
 
-def _draw_ankle_strap(scene: Scene, foot: Foot, *, near: bool) -> None:
-    """Draw a heel cup and an ankle strap with a buckle."""
-    x0, y0 = foot.heel, foot.under()[0][1]
-    high = y0 - 0.155
-    if not near:
-        scene.add_panel(
-            ribbon([(x0 + 0.012, high + 0.012), (x0 + 0.08, high - 0.030), (x0 + 0.155, high + 0.008)], 0.020),
-            "insole",
-            puff=0.005,
-            soft=0.008,
-            shade=0.62,
-            shadow=0.0,
-        )
-        return
-    cup = outline(
-        [(x0 - 0.002, y0 + 0.006), (x0 - 0.012, y0 - 0.05), (x0 + 0.002, high)],
-        [(x0 + 0.030, high + 0.012), (x0 + 0.045, y0 - 0.055), (x0 + 0.105, foot.at(x0 + 0.105) + 0.006)],
-    )
-    scene.add_panel(cup, puff=0.012, soft=0.016, lift=0.012, shadow=0.4)
-    strap: Curve = [(x0 + 0.006, high + 0.010), (x0 + 0.07, high + 0.036), (x0 + 0.165, high + 0.004)]
-    scene.add_panel(ribbon(strap, 0.024), puff=0.008, soft=0.010, lift=0.016, shadow=0.5, reach=0.008)
-    draw_buckle(scene, x0 + 0.092, high + 0.034, 0.021, 0.020, 0.008)
+def _add_bands(scene: Scene, body: SolidBody, last: Last, style: str, wide: float) -> list[tuple[Points, float, str]]:
+    """Add the bands over the toes and the instep; return the places and sizes of their buckles."""
+    rows = {
+        "one": [(0.66, 0.70, 0.03, 0.165)],
+        "two": [(0.76, 0.74, 0.02, 0.090), (0.52, 0.50, 0.03, 0.090)],
+        "three": [(0.82, 0.79, 0.015, 0.036), (0.70, 0.68, 0.015, 0.036), (0.54, 0.52, 0.02, 0.036)],
+        "cross": [(0.80, 0.56, 0.0, 0.060), (0.56, 0.78, 0.0, 0.060)],
+        "tee": [(0.60, 0.58, 0.02, 0.040)],
+    }[style]
+    fittings: list[tuple[Points, float, str]] = []
+    for start, end, lean, width in rows:
+        path, out, across = band_path(last, start, end, lean)
+        add_strap(body, path, out, width * wide, across=across)
+        kind = "buckle" if width > 0.08 else "ring" if style in ("cross", "tee") else "stud"
+        k = {"buckle": 11, "ring": 8, "stud": 12}[kind]
+        size = {"buckle": 0.27 * width * wide, "ring": 0.032, "stud": 0.014}[kind]
+        if style != "cross" or start > 0.7:
+            fittings.append((path[k : k + 1] + 0.012 * out[k : k + 1], size, kind))
+    if style == "tee":
+        share = np.linspace(0, 1, 11)
+        f = 0.86 - 0.29 * share
+        angle = np.full_like(f, 0.5 * math.pi) - 0.22 * (1 - share)
+        path, out, across = _strip(last, f, angle, np.minimum(1.0, 0.15 + 2.5 * share))
+        add_strap(body, path, out, 0.030 * wide, across=across)
+    return fittings
+
+
+def _strip(last: Last, f: np.ndarray, angle: np.ndarray, rise: np.ndarray) -> tuple[Points, Points, Points]:
+    """Return path, outward and width direction of a strap along the foot, `rise` of the way up from the bed."""
+    path = last.over(f, angle)
+    bed = last.points(f, np.zeros_like(f), 0.0)
+    path[:, 1] = bed[:, 1] + rise * (path[:, 1] - bed[:, 1])
+    along = np.gradient(path, axis=0)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    across = np.broadcast_to(np.array([0.0, 0.0, 1.0]), path.shape)
+    out = np.cross(along, -across)
+    return path, out, across
+
+
+def _draw_fittings(scene: Scene, body: SolidBody, fittings: list[tuple[Points, float, str]]) -> None:
+    """Draw the visible ones of buckles, rings and studs, each with its place in space and its size in units."""
+    for points, size, kind in [(copy, *rest) for place, *rest in fittings for copy in body.placed(place)]:
+        if not body.visible(points).all():
+            continue
+        ((x, y),) = body.flat(points).tolist()
+        if kind == "buckle":
+            draw_buckle(scene, x, y, size, 0.9 * size, 0.30 * size)
+        elif kind == "ring":
+            draw_ring(scene, x, y, size, 0.8 * size, 0.36 * size)
+        else:
+            draw_button(scene, x, y, size)
+
+
+def _add_ankle_strap(body: SolidBody, last: Last, width: float) -> list[tuple[Points, float, str]]:
+    """Add a strap around the ankle and a strip up to it on both sides; return the place of the buckle."""
+    high = 0.165
+    path, out, up = ankle_path(last, 0.165, high, 0.098, -math.pi, math.pi)
+    add_strap(body, path, out, width, across=up, thick=0.006)
+    outer, inner = last.halves(np.array([0.22]))
+    t = np.linspace(0, 1, 5)
+    for side, reach in ((1.0, float(outer[0])), (-1.0, float(inner[0]))):
+        strip = last.points(0.24 - 0.06 * t, side * reach * (1 - 0.08 * t), high * t)[:: -int(side)]
+        ahead = np.broadcast_to(np.array([1.0, 0.0, 0.0]), strip.shape)
+        outward = np.broadcast_to(np.array([0.0, 0.0, side]), strip.shape)
+        add_strap(body, strip, outward, width, across=ahead, thick=0.006)
+    return [(path[14:15] + 0.006 * out[14:15], 0.85 * width, "buckle")]
+
+
+@register_silhouette("slide")
+def draw_slide(scene: Scene) -> None:
+    """Draw slides: one broad padded band over a thick moulded foot bed, with stripes, a patch or a raised border."""
+    d = scene.design
+    body = place_shoes(scene)
+    thick, broad = d.uniform("thick", 0.032, 0.095), d.uniform("broad", 0.92, 1.08)
+    width, front = d.uniform("band", 0.17, 0.30), d.uniform("front", 0.58, 0.72)
+    bed, side = d.choice("moulded", (("self", "self"), ("self", "self"), ("dark", "dark"), ("lining", "sole")))
+    mark = d.choice("mark", ("stripes", "patch", "border", "none"))
+    second = d.choice("second", ("lace", "cord", "trim"))
+    last = Last(broad=broad, thick=thick, spring=0.020)
+    add_wall(body, last, side, 0.016, -last.thick, grow=0.008, flare=0.02)
+    add_bed(body, last, bed, cup=0.016, grow=0.008)
+    path, out, across = band_path(last, front + 0.02, front - 0.02, 0.02, out=0.010)
+    add_strap(body, path, out, width, across=across, back="lining", thick=0.018)
+    marked = {"stripes": (-0.24, 0.0, 0.24), "border": (-0.42, 0.42), "none": (), "patch": ()}[mark]
+    for share in marked:
+        line = path + share * width * across + 0.0155 * out
+        add_strap(body, line, out, 0.10 * width, second, across=across, thick=0.004)
+    if mark == "patch":
+        middle = slice(6, 11)
+        line = path[middle] + 0.016 * out[middle]
+        add_strap(body, line, out[middle], 0.5 * width, second, across=across[middle], thick=0.004)
+    finish_shoes(scene, body, last)
+
+
+@register_silhouette("flip-flop")
+def draw_flip_flop(scene: Scene) -> None:
+    """Draw flip-flops: a flat sole in layers, and two straps from a post between the toes to the sides."""
+    d = scene.design
+    body = place_shoes(scene)
+    thick, broad = d.uniform("thick", 0.026, 0.048), d.uniform("broad", 1.0, 1.10)
+    width, back = d.uniform("strap", 0.034, 0.062), d.uniform("back", 0.44, 0.54)
+    straps, side = d.choice("straps", ("self", "self", "dark", "lace")), d.choice("side", ("self", "dark", "sole"))
+    last = Last(broad=broad, thick=thick, spring=0.010)
+    add_wall(body, last, "self", 0.003, -0.55 * thick, grow=0.004)
+    add_wall(body, last, side, -0.55 * thick, -thick, grow=0.005)
+    add_bed(body, last, "main", cup=0.003, grow=0.004)
+    share = np.linspace(0, 1, 13)
+    for edge in (0.02, math.pi - 0.02):
+        f = 0.83 + (back - 0.83) * share
+        angle = 0.5 * math.pi - 0.10 + (edge - 0.5 * math.pi + 0.10) * share**1.5
+        path, out, across = _strip(last, f, angle, 0.85 * np.minimum(1.0, 0.1 + 4.0 * share))
+        wide = width * (0.45 + 0.55 * np.minimum(1, 2.2 * share))
+        add_strap(body, path, out, wide, straps, across=across, back=straps, thick=0.010)
+    finish_shoes(scene, body, last)

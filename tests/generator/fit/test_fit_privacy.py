@@ -20,7 +20,7 @@ from generator.audit.refits import make_refit
 from generator.fit import FitOptions
 from generator.fit.categories import list_partitions
 from generator.fit.families import PERCENTS, Family, read_families
-from generator.fit.fit_spec import fit, to_yaml
+from generator.fit.fit_spec import _private_provenance, _say_guesses, build_fit, fit, to_yaml
 from generator.fit.prices import find_ending, find_range
 from generator.fit.private import (
     KEPT_SHARE,
@@ -176,6 +176,25 @@ def test_delta_is_what_the_mechanism_does(scale: float, threshold: int) -> None:
     assert measurement.map((1, 1, 1))[1] < expected
 
 
+@pytest.mark.parametrize(("epsilon", "delta"), [(0.3, 1e-9), (8.0, 1e-3)])
+def test_delta_of_the_ledger_covers_all_releases(epsilon: float, delta: float) -> None:
+    """The exact tail of every release of names, from its threshold and the privacy map of its noise alone."""
+    options = FitOptions(epsilon=epsilon, delta=delta, keep=("season", "size", "cut"), keep_values={"cut": ("a",)})
+    book = Accountant(epsilon=epsilon, delta=delta)
+    synthesize([], options, book=book, rng=np.random.default_rng(0))
+    named = [row for row in book.ledger if "dropped" in row.mechanism]
+    assert {row.statistic for row in named} == {"categories", "values of season", "values of size"}
+    for row in book.ledger:
+        if row not in named:
+            assert row.delta == 0, row
+            continue
+        threshold = int(row.mechanism.split("below ")[1].split()[0])
+        ratio = math.exp(-row.epsilon)  # the noise is P(z) proportional to ratio ** |z|
+        tail = math.fsum((1 - ratio) / (1 + ratio) * ratio**z for z in range(threshold - 1, threshold + 4000))
+        assert tail <= row.delta <= delta / 3, row
+    assert math.fsum(row.delta for row in book.ledger) <= delta
+
+
 def test_shares_of_epsilon_sum_to_one() -> None:
     assert all(math.isclose(sum(shares.values()), 1) for shares in SHARES.values())
     for num, keep in ((3, ()), (MANY_LEAVES, ("a",)), (9, tuple(map(str, range(30))))):
@@ -324,12 +343,14 @@ def test_public_values_of_a_kept_column_cost_no_delta(tmp_path: Path) -> None:
     )
     menu, values = tmp_path / "menu.yaml", tmp_path / "values.yaml"
     menu.write_text("".join(f"- {' > '.join(path)}\n" for path in paths))
-    values.write_text("season: [summer, all year, never]\n")
+    values.write_text("season: [SUMMER, All  Year, never]\n")  # the rows have small letters
     command = ["fit", str(place), "--out", str(tmp_path / "a.yaml"), "--epsilon", "9", "--categories", str(menu)]
     done = CliRunner().invoke(main, [*command, "--keep", "season", "--keep-values", str(values)])
     assert done.exit_code == 0, done.output
     spec: Any = from_document(parse_document((tmp_path / "a.yaml").read_text(), "a", is_json=False), "catalog")
-    assert {"summer", "all year"} <= set(spec.attributes["season"].values)
+    assert {"SUMMER", "All Year"} <= set(spec.attributes["season"].values)
+    assert "by noisy counts hardly any design has these values of season: never\n" in done.output
+    assert "have no value of the list" not in done.output
     assert spec.provenance.delta == 0
     assert {row.statistic for row in spec.provenance.ledger if not row.epsilon} >= {"values of season", "categories"}
     again = make_refit(spec, {"1": {"season": "summer"}})(fit_table.sample_sports_rows(300)[0])
@@ -357,6 +378,28 @@ def test_list_without_the_names_of_the_shop_is_warned_of(shards: Path) -> None:
     assert "have no price" in "".join(messages)
 
 
+def test_private_fit_says_what_it_knows_of_groups_of_categories_only() -> None:
+    """From released counts and the public list: types that are a guess, and tables of several categories together."""
+    paths = tuple(("A", "B", name) for name in ("CLOTHING", "MODE", "STYLE", "COATS", "BOOTS", "HATS"))
+    families = [member(path=path, kind="coat", full_price=90.0) for path in paths[:3] for _ in range(15)]
+    options = FitOptions(epsilon=1.0, categories=paths)
+    made = synthesize(families, options)
+    lenient = build_fit(made.families, _private_provenance(made, options), options, "USD", None)
+    said = "\n".join(_say_guesses(lenient, made, options))
+    assert "names do not say what they sell" in said
+    release = next(row for row in made.ledger if row.statistic == "categories by price")
+    by_group = replace(release, statistic="colours", bins="2 groups of categories x named colours")
+    said = "\n".join(_say_guesses(lenient, replace(made, ledger=(by_group,)), options))
+    assert "colours are those of 2 groups of categories, not of each category" in said
+
+
+def member(**facts: Any) -> Family:
+    usual: dict[str, Any] = {
+        "discount_percent": 0, "label": None, "num_colourways": 1, "material": None, "pattern": None, "colour": None,
+    }  # fmt: skip
+    return Family(**{**usual, **facts})
+
+
 def test_kinds_stay_within_what_the_name_of_their_leaf_says() -> None:
     paths = tuple(("SPORT", "DAMEN", name) for name in ("BEKLEIDUNG", "SCHUHE", "ZUBEHÖR"))
     kinds = (("coat", "t-shirt", "trousers"), ("sneaker", "boot"), ("cap", "backpack"))
@@ -381,6 +424,32 @@ def test_usual_prices_move_into_the_public_range(tmp_path: Path) -> None:
     prices = [price for kind in kinds for price in kind["price"].get("quantiles", [kind["price"].get("median")])]
     assert prices
     assert all(4000 <= price <= 5000 for price in prices)
+
+
+@pytest.mark.parametrize("price_range", [(1000.0, 1e7), None])
+def test_prices_stay_within_their_bounds(price_range: Any, tmp_path: Path) -> None:
+    """Also where noise or extrapolated quantiles say more: such a spec would be refused after the budget is spent."""
+    rows = fit_table.sample_rows(150, 4, paths=PATHS[:1], repeat=0.0)
+    prices = (9e6, 1e9, 1e12)
+    rows = [replace(row, full_price=prices[n % 3], price=prices[n % 3]) for n, row in enumerate(rows)]
+    place = fit_table.write_folder(tmp_path / "dear", rows)
+    found = fit(place, FitOptions(epsilon=3.0, categories=PATHS[:1], price_range=price_range))
+    from_document(parse_document(to_yaml(found), "x", is_json=False), "catalog")
+    kinds = [kind for leaf in found.document["categories"] for kind in leaf.get("kinds", [leaf])]
+    assert 6e6 < max(price for kind in kinds for price in kind["price"]["quantiles"]) <= 1e7
+
+
+def test_fit_that_is_refused_after_the_release_says_that_the_budget_is_spent(
+    shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise ToileError("the catalog", "cannot be fitted", "fit another")
+
+    monkeypatch.setattr("generator.fit.fit_spec.build_fit", refuse)
+    with pytest.raises(ToileError, match="cannot be fitted; the privacy budget is spent"):
+        fit(shards, FitOptions(epsilon=1.0, categories=PATHS))
+    with pytest.raises(ToileError, match="cannot be fitted\n"):
+        fit(shards, FitOptions())
 
 
 def test_private_spec_is_fitted_again_with_its_public_facts(shards: Path, rows: list[Product]) -> None:
@@ -410,17 +479,29 @@ def test_accuracy_at_a_large_epsilon(tmp_path: Path) -> None:
     assert np.mean([family.discount_percent > 0 for family in made.families]) == pytest.approx(0.3, abs=0.05)
 
 
-def test_shrinking_and_projecting_keep_sums() -> None:
+def test_shrinking_keeps_sums_and_lessens_the_error() -> None:
+    """James-Stein: nearer to the true counts than the noisy ones, however far the base is from the true counts."""
     rng = np.random.default_rng(0)
-    base = rng.uniform(0, 20, (5, 6))
-    found, weight = shrink(base + rng.laplace(0, 3, base.shape), base, 3.0)
-    assert np.allclose(found.sum(axis=1), base.sum(axis=1))
-    assert (found >= 0).all()
-    far, near = shrink(base + 1000 * np.eye(5, 6), base, 3.0)[1], shrink(base, base, 3.0)[1]
-    assert (far > 0.9).all()
-    assert (near == 0).all()
-    assert ((weight >= 0) & (weight <= 1)).all()
-    # the nearest point of the simplex, against a search
+    base = rng.uniform(5, 20, (5, 6))
+    for spread in (0.0, 1.0, 4.0, 12.0):
+        errors = np.zeros(2)
+        for _ in range(60):
+            changed = base + rng.normal(0, spread, base.shape)
+            true = np.array([project(row, total) for row, total in zip(changed, base.sum(axis=1), strict=True)])
+            noisy = true + rng.laplace(0, 3, base.shape)
+            found, weight = shrink(noisy, base, 3.0)
+            assert np.allclose(found.sum(axis=1), base.sum(axis=1))
+            assert (found >= 0).all()
+            assert 0 <= weight <= 1
+            projected = np.array([project(row, total) for row, total in zip(noisy, base.sum(axis=1), strict=True)])
+            errors += [((each - true) ** 2).sum() for each in (found, projected)]
+        assert errors[0] < errors[1], spread
+    assert shrink(base + 1000 * np.eye(5, 6), base, 3.0)[1] > 0.9
+    assert shrink(base, base, 3.0)[1] == 0
+
+
+def test_projection_is_the_nearest_point_of_the_simplex() -> None:
+    """Against a search."""
     values = np.array([3.0, -1.0, 0.5])
     grid = np.array([[a, b, 2 - a - b] for a in np.linspace(0, 2, 201) for b in np.linspace(0, 2, 201) if a + b <= 2])
     best = grid[np.argmin(((grid - values) ** 2).sum(axis=1))]
@@ -520,7 +601,7 @@ def test_private_fit_needs_a_currency(tmp_path: Path, rows: list[Product]) -> No
         fit(place, FitOptions(epsilon=1.0))
 
 
-@pytest.mark.parametrize("text", ["10", "500:10", "0:5", "a:b", "1:1e400"])
+@pytest.mark.parametrize("text", ["10", "500:10", "0:5", "a:b", "1:1e400", "1:20000000"])
 def test_price_range_that_is_none_is_refused(text: str, shards: Path, tmp_path: Path) -> None:
     command = ["fit", str(shards), "--out", str(tmp_path / "a.yaml"), "--epsilon", "1", "--price-range", text]
     done = CliRunner().invoke(main, command)

@@ -20,9 +20,10 @@ from PIL import Image
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.fit import FitOptions
 from generator.fit.categories import ValueCounter, assign_shares, load_categories, select_leaves
-from generator.fit.families import Family, detect_image_colour
+from generator.fit.families import Family, detect_image_colour, read_families
 from generator.fit.fit_spec import Fit, fit, to_yaml
-from generator.fit.prices import infer_price_bands
+from generator.fit.prices import fit_kind_price, infer_price_bands, prefer_type_prices
+from generator.fit.title_templates import infer_titles
 from generator.fit.vocabulary import (
     COLOUR_TERMS,
     MATERIAL_TERMS,
@@ -31,6 +32,7 @@ from generator.fit.vocabulary import (
     SILHOUETTE_WORDS,
     find_kind,
     find_silhouette,
+    invent_names,
     read_colour,
 )
 from generator.ingest import ImportOptions
@@ -47,7 +49,7 @@ from schemas.markets import NOUNS
 from schemas.product import Product, read
 from schemas.silhouettes import RECORDS
 from schemas.validation import list_presets, load
-from tests.helpers import fit_table
+from tests.helpers import audit_tables, fit_table
 from tests.helpers.shard_fixture import write_shards as write_shard_folder
 from toile.cli import main
 
@@ -142,19 +144,69 @@ def write_designer(place: Path) -> Path:
     return fit_table.write_folder(place, *fit_table.sample_designer_rows())
 
 
+def write_lines(place: Path) -> Path:
+    """A shop with many line names that few designs have."""
+    return fit_table.write_folder(place, audit_tables.invent_sports_rows(0))
+
+
 @pytest.mark.parametrize(
-    "write", [import_example_shop, write_sports, write_designer], ids=["shop", "sports", "designer"]
+    "write",
+    [import_example_shop, write_sports, write_designer, write_lines],
+    ids=["shop", "sports", "designer", "lines"],
 )
 def test_type_word_of_every_title_is_the_silhouette(write: Callable[[Path], Path], tmp_path: Path) -> None:
     k = 2 if write is import_example_shop else 5
     spec = as_spec(fit(write(tmp_path / "rows"), FitOptions(min_support=k)), tmp_path / "spec.yaml")
     titles = {(row.title or "", (row.attributes or {})["silhouette"]) for row in sample_products(spec, 0, 0, 1500)}
-    assert len(titles) > (5 if write is import_example_shop else 30)
+    assert len(titles) > (4 if write is import_example_shop else 30)
     wrong = [
         (title, drawn) for title, drawn in titles if (match := find_kind(title)) is None or match.silhouette != drawn
     ]
     assert not wrong
 
+
+def test_titles_vary_as_those_of_the_shop_with_invented_names_for_rare_words(tmp_path: Path) -> None:
+    """Distinct titles of each leaf, repeated ones and words per title, in as many rows; no rare word is in the spec."""
+    rows = audit_tables.invent_sports_rows(0)
+    found = fit(write_lines(tmp_path / "rows"), FitOptions())
+    spec = as_spec(found, tmp_path / "spec.yaml")
+    first = [{row.family: row for row in each} for each in (rows, sample_products(spec, 0, 0, len(rows)))]
+    titles = [[row.title or "" for row in each.values()] for each in first]
+    repeated = [sum(n for n in Counter(each).values() if n > 1) / len(each) for each in titles]
+    assert repeated[1] < repeated[0] + 0.05
+    assert 0 < spec.distinct_titles < 1
+    lengths = [sum(len(title.split()) for title in each) / len(each) for each in titles]
+    assert lengths[1] == pytest.approx(lengths[0], rel=0.1)
+    distinct = [Counter(leaf for leaf, _ in {(r.category3_code, r.title) for r in each.values()}) for each in first]
+    assert all(distinct[1][leaf] > 0.6 * num for leaf, num in distinct[0].items())
+    holders: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if row.split == "train":
+            for word in (row.title or "").casefold().split():
+                holders[word].add(row.family)
+    names = set(spec.attributes["name"].values)
+    assert names <= set(invent_names("latin"))
+    rare = {word for word, families in holders.items() if len(families) < 5}
+    public = {word for nouns in NOUNS.values() for noun in nouns for word in noun.casefold().split()}
+    assert len(rare) > 50
+    assert not rare & (set(re.findall(r"[\w'-]+", to_yaml(found).casefold())) - public)
+    assert any("an invented one is there" in text for text in found.messages)
+
+
+@pytest.mark.parametrize("spell", [str.upper, str.lower, str.title])
+def test_invented_names_are_spelled_as_the_words_that_they_stand_for(spell: Callable[[str], str]) -> None:
+    words = [(name, "Coat") for name in invent_names("latin")[100:140]]
+    spelled = [Family(kind="coat", words=(spell(name), "Coat"), **FAMILY) for name, _ in words]
+    kinds = [kind for leaf in select_leaves(spelled, FitOptions())[0] for kind in leaf.kinds]
+    titles = infer_titles(kinds, 5, (), "US")
+    assert titles.templates[0].keys() == {"{name} Coat", "{style} Coat"}
+    assert all(name == spell(name) for name in titles.stand_ins["name"])
+
+
+FAMILY: dict[str, Any] = {
+    "path": ("A", "B", "COATS"), "full_price": 90.0, "discount_percent": 0, "label": None, "num_colourways": 1,
+    "material": None, "pattern": None, "colour": None,
+}  # fmt: skip
 
 FOREIGN = {
     "DEU": (
@@ -183,6 +235,23 @@ def test_titles_of_other_languages(country: str, tmp_path: Path) -> None:
     titles = {title.replace(" ", "") for title, _ in made}  # Japanese titles are split around the words that are known
     assert wanted <= titles <= wanted | {"Sneaker"}
     assert all((match := find_kind(title)) is not None and match.silhouette == drawn for title, drawn in made)
+
+
+def test_lines_after_the_type_word_are_kept_with_few_designs_each(tmp_path: Path) -> None:
+    """French titles name the line and the material after the type word: Robe Marlo en soie."""
+    lines, words = ("Marlo", "Vento", "Kira"), ("Robe", "Manteau", "Bonnet", "Jupe")
+    rows = fit_table.sample_rows(120, 2, paths=(("A", "MODE", "MODE"),), repeat=0.0)
+    materials = ("en laine", "en cachemire", "en soie", "en coton", "en lin")
+    given = [
+        replace(row, title=f"{words[k % 4]} {lines[k // 4 % 3]} {materials[k // 12 % 5]}", family=f"{k}",
+                country_code="FRA", inferable=True, brand="B", category3_code="MODE")
+        for k, row in enumerate(rows)
+    ]  # fmt: skip
+    spec = as_spec(fit(fit_table.write_folder(tmp_path / "rows", given), FitOptions()), tmp_path / "spec.yaml")
+    made = [(row.title or "").split() for row in sample_products(spec, 0, 0, 300)]
+    assert all(len(title) == 4 for title in made)
+    assert {title[1] for title in made} == set(lines)
+    assert {title[3] for title in made} == {text.split()[1] for text in materials}
 
 
 NAMED = {
@@ -241,7 +310,7 @@ def test_words_of_many_types_are_those_of_the_whole_shop_and_small_kinds_have_th
     assert set(lines) <= said["Skirt"]  # two designs each
     assert [kind for kind in said if "Trench" in said[kind]] == ["Coat"]
     small = next(kind for kind in list_kinds(spec) if kind.path[2] == "SMALL")
-    assert any("{" in title for title in small.titles)  # not Coat alone
+    assert all(len(title.split()) > 1 for title in small.titles)  # not Coat alone
 
 
 def test_type_words_of_few_designs_make_no_kind_of_their_own(tmp_path: Path) -> None:
@@ -342,6 +411,23 @@ def test_material_decides_the_price_where_the_rows_show_it(tmp_path: Path) -> No
     assert sweaters["wool"] == sweaters["unnamed wool"]  # they look alike
     assert not kinds["jeans"].price.factors
     assert set(spec.attributes["material"].values) >= {"denim", "cashmere", "leather", "unnamed leather", "wool"}
+
+
+def test_a_line_of_the_shop_has_its_price_with_every_type(tmp_path: Path) -> None:
+    rows, own = fit_table.sample_sports_rows(1600)
+    dear = [
+        replace(row, full_price=2 * (row.full_price or 0), price=2 * (row.price or 0))
+        if (row.title or "").startswith("Vantor")
+        else row
+        for row in rows
+    ]
+    spec = as_spec(fit(fit_table.write_folder(tmp_path / "rows", dear, own), FitOptions()), tmp_path / "spec.yaml")
+    assert spec.attributes["lead"].hidden
+    factors = [kind.price.factors["lead"] for kind in list_kinds(spec) if "lead" in kind.price.factors]
+    assert len(factors) > 10
+    assert all(each["vantor"] == pytest.approx(2, rel=0.2) for each in factors)
+    plain = as_spec(fit(fit_table.write_folder(tmp_path / "plain", rows, own), FitOptions()), tmp_path / "p.yaml")
+    assert not any("lead" in kind.price.factors for kind in list_kinds(plain))
 
 
 # --- nothing of fewer than k families
@@ -517,6 +603,46 @@ def test_rare_kind_costs_what_the_level_of_the_shop_implies(level: float, curren
     assert all(0.5 < (price.median or 0.0) / usual < 2 for price in prices[0])
 
 
+def test_spread_of_a_rare_kind_is_that_of_the_shop_and_is_said(tmp_path: Path) -> None:
+    usual = 20.0 * RECORDS["dress"].usual_usd
+    found = fit(write_expensive(tmp_path / "rows", 20.0, "USD", [("WOMAN", usual)] * 3), FitOptions())
+    prices = [
+        kind["price"]
+        for leaf in found.document["categories"]
+        for kind in leaf.get("kinds", [leaf])
+        if "spread" in kind["price"]
+    ]
+    wanted = np.std([math.log(0.85 + number / 40) for number in range(12)], ddof=1)
+    assert all(price["spread"] == pytest.approx(wanted, rel=0.1) for price in prices)
+    assert bool(prices) == any("toile's usual ones, at the level" in text for text in found.messages)
+
+
+@pytest.mark.parametrize("depends_on_type", [True, False])
+def test_price_of_a_rare_kind_comes_from_what_tells_prices_in_this_shop(depends_on_type: bool, tmp_path: Path) -> None:
+    """From the same type in other categories, or from other types of its leaf: whichever is nearer for other kinds."""
+    types = {"Coat": 400.0, "Shirt": 100.0, "Belt": 40.0}
+    rows, number = [], 0
+    for first, level in (("WOMAN", 1.0), ("MAN", 8.0)):
+        for word, usual in types.items():
+            price = usual if depends_on_type else level * 3 * RECORDS[word.lower()].usual_usd
+            few = first == "MAN" and word == "Belt"
+            for k in range(4 if few else 12):
+                row = fit_table.sample_rows(1, number, repeat=0.0, paths=fit_table.PATHS[:1])[0]
+                rows.append(
+                    replace(row, title=f"{word} {k}", family=f"f{number}", product_code=f"{number}", inferable=True,
+                            category1_code=first, category2_code="ALL", category3_code="MODE", full_price=price)
+                )  # fmt: skip
+                number += 1
+    families = read_families(fit_table.write_folder(tmp_path / "rows", rows), "USD", images=False)[0]
+    kinds = [kind for leaf in select_leaves(families, FitOptions())[0] for kind in leaf.kinds]
+    assert prefer_type_prices(kinds, 5) is depends_on_type
+    rare = next(kind for kind in kinds if kind.path[0] == "MAN" and kind.silhouette == "coat")
+    small = replace(rare, members=rare.members[:4], levels=(rare.members[:4], rare.members[:4], rare.levels[2]))
+    found = fit_kind_price(small, {}, {}, (-math.inf, math.inf), {}, 0.1, 5, prefer_type=depends_on_type)
+    usual = 400.0 if depends_on_type else 24 * RECORDS["coat"].usual_usd
+    assert found.document["quantiles"][1] == pytest.approx(usual, rel=0.2)
+
+
 def test_rare_leaves_of_several_parents_have_the_price_of_their_kind(tmp_path: Path) -> None:
     """Five dresses in all: their leaf shares the records of rare leaves with belts, and keeps fewer than k of them."""
     price = 60 * RECORDS["dress"].usual_usd
@@ -635,7 +761,7 @@ def test_vocabulary_names_only_what_can_be_rendered() -> None:
     ("path", "silhouette"),
     [
         (("WOMAN", "OUTERWEAR", "TRENCH COATS"), "trench-coat"),
-        (("Men", "Footwear", "Flip Flops"), "sandal"),
+        (("Men", "Footwear", "Flip Flops"), "flip-flop"),
         (("WOMAN", "READY-TO-WEAR", "SWEATSHIRTS"), "hoodie"),
         (("WOMAN", "BAGS", "N.A."), "tote-bag"),
         (("MAN", "成衣", "连衣裙"), "dress"),

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from finetune.data_mix import open_source
 from generator.ingest import ImportOptions
-from generator.ingest.columns import KNOWN_COLUMNS, clean_text, fold_name, split_path
+from generator.ingest.columns import KNOWN_COLUMNS, arrange, clean_text, fold_name, split_path
 from generator.ingest.import_table import ImportResult, import_table
 from generator.ingest.rows import (
     CheckedImage,
@@ -728,3 +729,64 @@ def test_price_in_the_offers_of_schema_org(tmp_path: Path, listed: bool) -> None
     line = {"@type": "Product", "name": "Wool Coat", "sku": "7", "offers": [offer] if listed else offer}
     (found,), _ = rows_of(tmp_path, json.dumps(line) + "\n", "t.jsonl")
     assert (found.full_price, found.currency_code) == (12.5, "EUR")
+
+
+def test_options_of_etsy_further_images_and_deep_paths(tmp_path: Path) -> None:
+    """Colour from a variation; further image columns join; common first levels and names of lines are no categories."""
+    lines = ["Marlo", "Vento", "Kira", "Sorel"]
+    rows = [
+        {
+            "TITLE": f"{lines[k % 4]} Wool {word}",
+            "PRICE": "20.00",
+            "CURRENCY_CODE": "GBP",
+            "IMAGE1": f"https://i.example/{k}.jpg",
+            "IMAGE2": f"https://i.example/{k}b.jpg",
+            "additional_image_link": f"https://i.example/{k}b.jpg,https://i.example/{k}c.jpg",
+            "VARIATION 1 NAME": "Colour",
+            "VARIATION 1 VALUES": "Navy,White",
+            "Breadcrumbs": f"Home > All > Women > Clothing > {word}s > {lines[k % 4]}",
+            "SKU": f"E{k}",
+        }
+        for k, word in enumerate(["Coat", "Skirt", "Coat", "Dress", "Skirt", "Coat"])
+    ]
+    table = tmp_path / "etsy.csv"
+    pd.DataFrame(rows).to_csv(table, index=False)
+    arranged = arrange(read_table(table, ImportOptions()), ImportOptions(), "etsy")
+    assert not arranged.unused
+    first = arranged.rows[0]
+    assert [first.values[name] for name in ("category1_code", "category2_code", "category3_code")] == [
+        "Women",
+        "Clothing",
+        "Coats",
+    ]
+    assert first.own["color"] == "Navy,White"
+    assert json.loads(first.own["more_images"] or "") == ["https://i.example/0b.jpg", "https://i.example/0c.jpg"]
+
+
+LEVELS = {
+    "the first of all": (
+        ["All > Men > Shoes > Boots", "All > Men > Bags > Totes"],
+        ["Boot", "Tote"],
+        [("Men", "Shoes", "Boots"), ("Men", "Bags", "Totes")],
+    ),
+    "a type in the title": (
+        ["Men > Shoes > Boots > Ankle Boots"] * 2,
+        ["Black Ankle Boots"] * 2,
+        [("Men", "Shoes", "Ankle Boots")] * 2,
+    ),
+    "the shop": (
+        ["Quill > Wear > Men > Shoes > Boots", "Quill > Wear > Men > Bags > Totes"],
+        ["Boot", "Tote"],
+        [("Wear", "Men", "Boots"), ("Wear", "Men", "Totes")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("paths", "titles", "found"), LEVELS.values(), ids=LEVELS)
+def test_levels_that_are_kept(
+    paths: list[str], titles: list[str], found: list[tuple[str, ...]], tmp_path: Path
+) -> None:
+    table = tmp_path / "shop.csv"
+    pd.DataFrame({"title": titles, "category": paths, "price": 5}).to_csv(table, index=False)
+    rows = arrange(read_table(table, ImportOptions()), ImportOptions(), "shop").rows
+    assert [tuple(r.values[f"category{k}_code"] for k in (1, 2, 3)) for r in rows] == found

@@ -11,13 +11,15 @@ from generator.render import build_scene
 from generator.render.engine.cloths import build_cloths
 from generator.render.engine.curves import box
 from generator.render.engine.scene import Scene
-from generator.render.shoes.soles import RISE, Foot
+from generator.render.engine.solid import Placement, SolidBody, Viewpoint
+from generator.render.shoes.last import LENGTH, Last
 from generator.render.things.perspective import View
 from schemas.appearance import CUTS_OF, SIZES, Appearance
 
-SHOES = ("sneaker", "boot", "loafer", "pump", "sandal")
+SHOES = ("sneaker", "boot", "loafer", "pump", "sandal", "slide", "flip-flop")
 BAGS = ("tote-bag", "shoulder-bag", "crossbody-bag", "clutch", "backpack")
 SMALL = ("wallet", "card-case", "belt", "watch", "sunglasses", "scarf", "gloves", "tie", "cap", "beanie", "bucket-hat")
+HATS = ("flat-cap", "fedora", "sun-hat")
 
 
 def goods(silhouette: str, **changes: Any) -> Appearance:
@@ -78,23 +80,54 @@ def test_view_shows_near_side_and_top(yaw: float) -> None:
     assert front > back, "what is further away looks smaller"
 
 
-def test_higher_heel_is_nearer_to_ball() -> None:
-    feet = [Foot(rise=RISE[word], toe=0.35, spring=0.01, thick=0.01) for word in ("flat", "block", "high")]
-    assert feet[0].heel < feet[1].heel < feet[2].heel
-    for foot in feet:
-        assert foot.under()[0][1] == pytest.approx(foot.floor - foot.thick - foot.rise)
-        heights = [foot.at(x) for x in np.linspace(foot.heel, foot.toe - 0.05, 20)]
-        assert all(b >= a - 0.012 for a, b in itertools.pairwise(heights)), "it runs down to the toe"
+def test_raised_heel_shortens_a_shoe_and_keeps_the_length_of_its_sole() -> None:
+    f = np.linspace(0, 1, 400)
+    spans = []
+    for rise in (0.0, 0.12, 0.22):
+        last = Last(rise=rise)
+        x, bed = last.points(f, np.zeros_like(f), 0.0)[:, :2].T
+        assert bed[0] - bed[280] == pytest.approx(rise, abs=1e-3)
+        assert np.hypot(np.diff(x), np.diff(bed)).sum() == pytest.approx(LENGTH, rel=0.02)
+        spans.append(x[-1] - x[0])
+    assert spans[0] > spans[1] > spans[2]
 
 
-@pytest.mark.parametrize("silhouette", SHOES + BAGS + SMALL)
+def test_near_surface_hides_far_one_and_sides_differ() -> None:
+    """Two squares, one before the other; the second is seen from behind."""
+    square = np.array([[(-0.2, 0.2, 0.0), (-0.2, -0.2, 0.0)], [(0.2, 0.2, 0.0), (0.2, -0.2, 0.0)]])
+    wanted = goods("wallet")
+    for yaw, seen in ((0.0, "trim"), (np.pi, "lining")):
+        scene = Scene(wanted, 96, build_cloths(wanted))
+        body = SolidBody(scene, Viewpoint(yaw=yaw, pitch=0.0))
+        body.add(square + np.array([0.0, 0.0, 0.1]), "trim", back="self")
+        body.add(square, "main", back="lining")
+        body.fit_camera(0.5, limpness=0.0)
+        body.draw()
+        label = (scene.top_cloth if scene.top_share[48, 48] > 0.5 else scene.second_cloth)[48, 48]
+        assert scene.cloth_names[label - 1] == seen
+        assert scene.alpha[48, 48] == 1
+        assert body.visible(square.reshape(-1, 3) * 0.5).all() == (yaw > 0)
+
+
+def test_copies_of_a_body_are_mirrored() -> None:
+    wanted = goods("sneaker")
+    scene = Scene(wanted, 96, build_cloths(wanted))
+    pair = [Placement(z=0.2), Placement(z=-0.2, mirrored=True)]
+    body = SolidBody(scene, Viewpoint(yaw=0.3, pitch=0.5), pair)
+    points = np.array([[0.1, 0.2, 0.3]])
+    right, left = body.placed(points)
+    assert np.allclose(right, [[0.1, 0.2, 0.5]])
+    assert np.allclose(left, [[0.1, 0.2, -0.5]])
+
+
+@pytest.mark.parametrize("silhouette", SHOES + BAGS + SMALL + HATS)
 def test_designs_differ_in_shape(silhouette: str) -> None:
     masks = [build_scene(goods(silhouette, design_seed=seed), 48).alpha > 0.5 for seed in range(8)]
     overlaps = [float((a & b).sum() / (a | b).sum()) for a, b in itertools.combinations(masks, 2)]
     assert min(overlaps) < 0.88
 
 
-@pytest.mark.parametrize("silhouette", SHOES + BAGS + SMALL)
+@pytest.mark.parametrize("silhouette", SHOES + BAGS + SMALL + HATS)
 def test_product_stays_inside_image_for_all_sizes_and_cuts(silhouette: str) -> None:
     words = [{name: word} for name, all_words in CUTS_OF.get(silhouette, {}).items() for word in all_words] or [{}]
     for (number, word), size in itertools.product(enumerate(words), SIZES):

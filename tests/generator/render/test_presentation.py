@@ -1,4 +1,4 @@
-"""Turned and folded clothes obey the rules of flat ones, and folded ones have no price that the image hides.
+"""Turned, worn and folded clothes obey the rules of flat ones, and folded ones have no price that the image hides.
 
 Golden images are in tests/golden/render; render them again with `PYTHONPATH=. python
 tests/generator/render/test_presentation.py`.
@@ -16,12 +16,12 @@ from evaluation.metrics.scoring import scoring_rules
 from generator.pages.catalog_page import price_parts
 from generator.render import PARTS, build_scene, render_appearance, render_parts
 from generator.render.camera.snapshot import is_hung
-from generator.render.clothes.turned import bend_table
+from generator.render.clothes.turned import WRAP, bend_table
 from generator.render.engine import rasterize
 from generator.render.engine.cloths import build_cloths
 from generator.render.engine.curves import box, disc
 from generator.render.engine.fittings import draw_button
-from generator.render.engine.pose import TURNED_SHARE
+from generator.render.engine.pose import FORM_SHARE, TURNED_SHARE
 from generator.render.engine.scene import Scene
 from generator.sampling.counterfactuals import counterfactuals
 from generator.sampling.products import products
@@ -35,13 +35,15 @@ from tests.generator.render.test_render import GOLDEN, appearance, assert_distin
 
 WORDS = {name: CUTS_OF.get(name, {}).get("presentation", ()) for name in SILHOUETTES}
 TURNED = [name for name in SILHOUETTES if "turned" in WORDS[name]]
+WORN = [name for name in SILHOUETTES if "ghost-mannequin" in WORDS[name]]
 FOLDED = [name for name in SILHOUETTES if "folded" in WORDS[name]]
-EACH = [(name, "turned") for name in TURNED] + [(name, "folded") for name in FOLDED]
+BENT = [(name, "turned") for name in TURNED] + [(name, "ghost-mannequin") for name in WORN]
+EACH = BENT + [(name, "folded") for name in FOLDED]
 GOLDENS = (
-    *(("trench-coat", "turned"), ("trousers", "turned")),
+    *(("trench-coat", "turned"), ("trousers", "turned"), ("shirt", "ghost-mannequin"), ("dress", "ghost-mannequin")),
     *(("shirt", "folded"), ("sweater", "folded"), ("jeans", "folded"), ("scarf", "folded")),
 )
-NUM_COMPARED = {"turned": 4, "folded": 7}
+NUM_COMPARED = {"turned": 4, "ghost-mannequin": 4, "folded": 7}
 """Number of materials and patterns that are compared with each other; flat clothes compare more."""
 
 
@@ -79,7 +81,7 @@ def test_values_hidden_by_fold_do_not_change_image(silhouette: str) -> None:
 @pytest.mark.parametrize("silhouette", FOLDED)
 def test_stack_outline_depends_on_design(silhouette: str) -> None:
     looks = {word: drawn(appearance(silhouette, presentation=word), 112) for word in WORDS[silhouette]}
-    assert all(overlap(looks["folded"].inside, looks[word].inside) < 0.75 for word in WORDS[silhouette][:-1])
+    assert all(overlap(looks["folded"].inside, looks[word].inside) < 0.88 for word in WORDS[silhouette][:-1])
     designs = [drawn(appearance(silhouette, presentation="folded", design_seed=seed), 112) for seed in range(3)]
     for a, b in itertools.combinations(designs, 2):
         assert_distinct(a, b, f"folded {silhouette}")
@@ -99,10 +101,10 @@ def test_fold_under_clips_panels() -> None:
     assert np.array_equal(scene.alpha, before)
 
 
-@pytest.mark.parametrize("silhouette", TURNED)
-def test_turned_garment_keeps_its_parts(silhouette: str) -> None:
-    flat, turned = (drawn(appearance(silhouette, presentation=word), 112) for word in ("flat", "turned"))
-    assert 0.55 < overlap(flat.inside, turned.inside) < 0.97
+@pytest.mark.parametrize(("silhouette", "word"), BENT)
+def test_garment_on_a_body_keeps_its_parts(silhouette: str, word: str) -> None:
+    flat, bent = (drawn(appearance(silhouette, presentation=each), 112) for each in ("flat", word))
+    assert 0.45 < overlap(flat.inside, bent.inside) < 0.97
 
 
 # -- counterfactual --------------------------------------------------------------------------------------------------
@@ -126,8 +128,10 @@ def test_any_presentation_depends_on_shot_and_is_never_folded() -> None:
     shots = range(600)
     picked = {shot: plain_scene(appearance("shirt", presentation="any", shot_seed=shot)).pose for shot in shots}
     assert not any(pose.folded for pose in picked.values())
-    share = sum(pose.yaw != 0 for pose in picked.values()) / len(picked)
-    assert abs(share - TURNED_SHARE) < 4 * math.sqrt(TURNED_SHARE * (1 - TURNED_SHARE) / len(picked))
+    worn, turned = ([pose.worn == word for pose in picked.values() if pose.yaw].count(True) for word in (True, False))
+    for count, share in ((worn, FORM_SHARE), (turned, TURNED_SHARE)):
+        assert abs(count / len(picked) - share) < 4 * math.sqrt(share * (1 - share) / len(picked))
+    assert not any(plain_scene(appearance("jeans", presentation="any", shot_seed=shot)).pose.worn for shot in shots)
     for shot in range(40):
         for changes in ({"design_seed": 9}, {"colour": "#000000"}, {"material": "silk"}, {"size": "child"}):
             again = plain_scene(appearance("shirt", presentation="any", shot_seed=shot, **changes)).pose
@@ -151,7 +155,11 @@ def test_turned_garments_face_both_sides() -> None:
 def test_unbend_point_inverts_bend_point(yaw: float) -> None:
     sides = [(0.17, 0.18), (0.15, 0.36), (0.25, 0.7)]
     legs = [(0.08, 0.08, 0.21), (0.10, 0.06, 0.75)]
-    for bend in (bend_table(yaw, sides, 0.15), bend_table(yaw, [(0.13, 0.0), (0.16, 0.15), (0.17, 0.75)], 0.0, legs)):
+    for bend in (
+        bend_table(yaw, sides, 0.15),
+        bend_table(0.3 * yaw, sides, 0.15, wrap=WRAP),
+        bend_table(yaw, [(0.13, 0.0), (0.16, 0.15), (0.17, 0.75)], 0.0, legs),
+    ):
         for x, y in itertools.product(np.linspace(-0.3, 0.3, 25), np.linspace(-0.1, 0.8, 19)):
             px, py = rasterize.unbend_point(*rasterize.bend_point(x, y, bend), bend)
             assert math.hypot(px - x, py - y) < 2e-3, (x, y)
@@ -164,6 +172,26 @@ def test_turned_front_edge_moves_to_far_side() -> None:
         left, middle, right = scene.to_pixels(row)[:, 0]
         near, far = (middle - left, right - middle) if scene.pose.yaw > 0 else (right - middle, middle - left)
         assert near > 1.15 * far
+
+
+def test_worn_garment_is_narrower_than_flat_and_square_to_camera() -> None:
+    for name, shot in itertools.product(("t-shirt", "coat", "dress", "skirt"), range(4)):
+        widths = {}
+        for word in ("flat", "ghost-mannequin"):
+            scene = build_scene(appearance(name, presentation=word, shot_seed=shot), 112)
+            assert scene.pose.worn is (word != "flat")
+            assert abs(math.degrees(scene.pose.yaw)) < 10
+            places = scene.to_pixels(np.array([[-0.12, 0.3], [0.0, 0.2], [0.0, 0.3], [0.12, 0.3]]))
+            widths[word] = (places[3, 0] - places[0, 0]) / (places[2, 1] - places[1, 1])
+        assert widths["ghost-mannequin"] < 0.97 * widths["flat"], (name, shot)
+
+
+def test_worn_pattern_is_compressed_at_sides() -> None:
+    scene = build_scene(appearance("sweater", presentation="ghost-mannequin", fit="straight"), 112)
+    columns = scene.to_pixels(np.array([[x, 0.35] for x in (-0.17, -0.12, -0.03, 0.03, 0.12, 0.17)]))[:, 0]
+    left, middle, right = np.diff(columns)[[0, 2, 4]] / (0.05, 0.06, 0.05)
+    assert middle > 1.3 * left
+    assert middle > 1.3 * right
 
 
 def test_near_sleeve_is_in_front_of_body() -> None:
@@ -209,16 +237,16 @@ def test_folded_collar_is_in_the_middle() -> None:
         assert rows.mean() < y0 + 0.3 * (y1 - y0), name
 
 
-def test_snapshot_folded_is_not_hung_and_nothing_is_turned() -> None:
+def test_snapshot_folded_is_not_hung_and_nothing_is_turned_or_worn() -> None:
     for shot in range(30):
         wanted = appearance("shirt", presentation="folded", shot_seed=shot)
         scene = plain_scene(wanted, "snapshot")
         assert scene.pose.folded
         assert not is_hung(scene)
-    flat, turned, folded = (
+    flat, turned, worn, folded = (
         render_appearance(appearance("shirt", presentation=word), 64, "snapshot").tobytes() for word in WORDS["shirt"]
     )
-    assert flat == turned
+    assert flat == turned == worn
     assert flat != folded
 
 
@@ -269,7 +297,7 @@ def test_price_is_accepted_without_folding(presentation: dict[str, float]) -> No
 
 
 def test_unknown_presentation_is_refused() -> None:
-    for silhouette, words in (("tote-bag", "flat"), ("coat", "flat, turned")):
+    for silhouette, words in (("tote-bag", "flat"), ("coat", "flat, turned, ghost-mannequin")):
         with pytest.raises(ToileError) as caught:
             spec_of({"folded": 1}, silhouette=silhouette)
         assert caught.value.problem == f"a {silhouette} has no presentation 'folded'"

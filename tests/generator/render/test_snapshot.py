@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from generator.render import build_scene, draw, render_appearance, render_parts
 from generator.render.camera.handheld import FRAME_FILL, frame_size
-from generator.render.camera.snapshot import SNAPSHOT_VIEWS, is_hung, project_mask
+from generator.render.camera.snapshot import is_hung, project_mask
 from generator.render.engine.pose import Pose, sample_pose
 from generator.render.engine.scene import Scene
 from generator.render.engine.variation import Variation
@@ -128,7 +128,7 @@ def test_snapshot_products_are_rotated_and_off_centre() -> None:
         y, x = np.nonzero(project_mask(scene_of(appearance("trousers", shot_seed=shot), 64)) > 0.5)
         middles.append((x.mean(), y.mean()))
         turns.append(np.abs(np.linalg.eigh(np.cov(x, y))[1][0, 1]))  # 0 vertical, 1 horizontal
-        assert max(np.ptp(x), np.ptp(y)) > 0.35 * FRAME_FILL * 64
+        assert max(np.ptp(x), np.ptp(y)) > 0.35 * FRAME_FILL[0] * 64
     assert np.std(middles, axis=0).min() > 1.0
     assert np.median(turns) < 0.35
     assert max(turns) > 0.15
@@ -155,8 +155,8 @@ def test_studio_pose_keeps_sleeves() -> None:
     assert lying < 0.24 < spread
 
 
-@pytest.mark.parametrize("silhouette", sorted(SNAPSHOT_VIEWS))
-def test_other_views_keep_product_colour(silhouette: str) -> None:
+@pytest.mark.parametrize("silhouette", ["cap", "sneaker", "boot", "loafer", "pump", "sandal"])
+def test_views_from_above_keep_product_colour(silhouette: str) -> None:
     """A red product is the reddest object from every side: the median over shots."""
     redness = []
     for shot in range(6):

@@ -221,6 +221,56 @@ def test_colours_equal_sequential_sampling(order: str) -> None:
     assert found.tolist() == slow
 
 
+def named_spec(distinct: float) -> CatalogSpec:
+    """A shop of two kinds with 40 names of lines; half of its titles have none."""
+    lines: dict[str, Any] = {f"line{number}": {} for number in range(40)}
+    kind = {"price": {"median": 50}, "attributes": {"material": None, "line": None, "colour": None}}
+    document = {
+        "name": "lines",
+        "shop": {"website_name": "Lines", "brand": "LINES", "host": "lines.example"},
+        "distinct_titles": distinct,
+        "colourways": {"repeat_share": 0.3, "max_per_family": 3},
+        "attributes": {
+            "material": {"values": {"cotton": {}, "linen": {}, "wool": {}}},
+            "line": {"values": lines},
+            "colour": {"values": {"red": {"draws": "#aa2222"}, "blue": {"draws": "#2222aa"}}},
+        },
+        "categories": [
+            {"path": ["A", "B", "COATS"], "share": 0.5, "silhouette": "coat", **kind,
+             "titles": {"{line} {material} Coat {colour}": 1, "{line} {line} Coat": 1}},
+            {"path": ["A", "B", "SHIRTS"], "share": 0.5, "silhouette": "shirt", **kind,
+             "titles": {"{material} Shirt": 1}},
+        ],
+    }  # fmt: skip
+    spec: CatalogSpec = from_document(document, "catalog", "lines")
+    return spec
+
+
+def test_distinct_titles_are_sampled_again_and_nothing_else_changes() -> None:
+    index = np.arange(60)
+    plain, distinct = (rows(named_spec(share), 4, index).to_pandas() for share in (0.0, 1.0))
+    changed = [name for name in plain if not plain[name].equals(distinct[name])]
+    assert set(changed) == {"title", "itemurl", "attributes"}
+
+    def repeats(table: pd.DataFrame) -> int:
+        coats = table[table.category3_code == "COATS"].drop_duplicates("family")
+        return int(coats.title.str.replace(r" (Red|Blue)$", "", regex=True).duplicated().sum())
+
+    assert repeats(plain) > 2
+    assert repeats(distinct) == 0
+    shirts = plain.category3_code == "SHIRTS"
+    assert plain[shirts].title.equals(distinct[shirts].title)  # no word that the image does not show
+    looks = [[{**json.loads(text), "choices": None} for text in table.attributes] for table in (plain, distinct)]
+    assert looks[0] == looks[1]
+
+
+def test_distinct_titles_do_not_depend_on_other_rows_of_the_batch() -> None:
+    spec, index = named_spec(0.8), np.random.default_rng(0).permutation(5000)[:300]
+    every = rows(spec, 4, np.arange(5000))
+    assert rows(spec, 4, index)["title"].to_pylist() == every["title"].take(pa.array(index)).to_pylist()
+    assert product(spec, 4, 4096).title == every["title"][4096].as_py()
+
+
 def test_splits_equal_split_of() -> None:
     design_D = np.array([0, 9, 10, 99_999, 40_000_000, *range(300)])
     assert [SPLITS[k] for k in split_numbers("a-shop-12-", design_D)] == [split_of(f"a-shop-12-{n}") for n in design_D]
