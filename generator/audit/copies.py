@@ -78,7 +78,7 @@ _KNOWN = 10
 """Of so many designs of the fit twin one is kept apart, to see how many of its designs are known."""
 _MARGIN = 0.01
 """A twin may have this share of unknown designs more than a fit twin, and what chance adds."""
-_SIGMAS = 3.0
+_SIGMAS = 4.5
 _HALVES = 6
 _LIKE_PRICES = (0.02, 0.98)
 """Smallest and largest probability that a price recurs."""
@@ -571,11 +571,11 @@ def looks_fitted(matches: Matches, fit_twin: FitTwin) -> bool:
         return False
     for rule in (ROWS, NEAR_ROWS):
         shares, sizes = [], []
-        for designs in (matches.released, fit_twin.apart):
+        for designs in (matches.repeats, fit_twin.apart):
             own = count_matches(designs, matches.real, rule) == 0
             unknown = own & (count_matches(designs, fit_twin.designs, rule) == 0)
             shares.append(float(unknown.sum()) / max(int(own.sum()), 1))
-            sizes.append(max(int(own.sum()), 1))
+            sizes.append(max(len(np.unique(designs.family[own])), 1))  # designs of a family are alike
         expected = max(shares[1], 1 / sizes[1])
         spread = math.sqrt(expected * (1 - expected) * (1 / sizes[0] + 1 / sizes[1]) + _MARGIN**2)
         if shares[0] > shares[1] + _SIGMAS * spread or sizes[0] == 1:

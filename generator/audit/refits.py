@@ -9,7 +9,7 @@ import hashlib
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from generator.audit.rows import AuditTable, Floats, Mask, RealCatalog, encode_p
 from generator.audit.verbatim import contains_words, list_names, list_public_words, list_title_strings
 from generator.fit.families import find_fixed
 from generator.fit.fit_spec import FitOptions, fit
-from generator.sampling.products import products
+from generator.sampling.products import TITLES_IN_BLOCK, products
 from schemas.audit import Hit
 from schemas.catalog import CatalogSpec, ProductKind, Provenance, list_kinds
 from schemas.errors import ToileError
@@ -34,7 +34,9 @@ from schemas.validation import from_document
 
 _FOLDS = 3
 _FIT_TWIN = 40_000
-"""Designs of the twin of a fit to train."""
+"""Products of the twin of a fit to train."""
+_BLOCKS = 40
+"""Largest number of blocks of titles (`distinct_titles`) that they are taken from."""
 Refit = Callable[[Sequence[Product]], CatalogSpec]
 """Fit train rows with the settings of the audited spec."""
 _ONE_PRICE = 100.0
@@ -162,10 +164,18 @@ def generate_fit_twin(
 ) -> AuditTable | None:
     """Generate a large twin of an exact fit to the members; None if they cannot be fitted.
 
-    A fit that keeps what a single family has would excuse copies, so `min_support` is at least 2.
+    A fit that keeps what a single family has would excuse copies, so `min_support` is at least 2. Products of a block
+    may avoid the titles of those before them: as many of each block are taken as a catalog of the size of the real one
+    has.
     """
-    options = _exact_options(real, max(min_support, 2))
-    return _generate_twin(real, real.members.products, options, own, num, seed)
+    spec = _fit_exact(real, real.members.products, max(min_support, 2), own)
+    if spec is None:
+        return None
+    of_block = min(len(real.table), TITLES_IN_BLOCK)
+    parts = [(0, num)]
+    if spec.distinct_titles and of_block < TITLES_IN_BLOCK:
+        parts = [(k * TITLES_IN_BLOCK, of_block) for k in range(min(math.ceil(num / of_block), _BLOCKS))]
+    return _encode_twin(real, (row for start, size in parts for row in products(spec, seed, start, size)))
 
 
 def generate_unseen_twins(
@@ -187,49 +197,44 @@ def generate_unseen_twins(
             for row, hidden in zip(real.table.products, unseen[real.table.family].tolist(), strict=True)
             if not hidden
         ]
-        support = max(1, round(min_support * (~unseen).sum() / max(real.member.sum(), 1)))
-        twin = _generate_twin(real, rows, _exact_options(real, support), own, len(real.table), seed + number)
-        if twin is None:
+        spec = _fit_exact(real, rows, max(1, round(min_support * (~unseen).sum() / max(real.member.sum(), 1))), own)
+        if spec is None:
             return None
-        found.append((unseen, twin))
+        single = replace(spec.colourways, repeat_share=0.0)
+        leaves = tuple(replace(category, colourways=None) for category in spec.categories)
+        spec = replace(spec, colourways=single, categories=leaves)  # one row a design
+        found.append((unseen, _encode_twin(real, products(spec, seed + number, 0, len(real.table)))))
     return found
 
 
-def _exact_options(real: RealCatalog, min_support: int) -> FitOptions:
+def _fit_exact(
+    real: RealCatalog, rows: Sequence[Product], min_support: int, own: OwnCells | None
+) -> CatalogSpec | None:
+    """Fit rows of the real catalog without noise; None if they cannot be fitted.
+
+    Catalogs without prices are fitted with one price.
+    """
     first = next((row for row in real.table.products if row.currency_code and row.country_code), None)
-    return FitOptions(
+    options = FitOptions(
         min_support=min_support,
         currency="USD" if first is None else first.currency_code,
         country="USA" if first is None else first.country_code,
         images=False,
     )
-
-
-def _generate_twin(
-    real: RealCatalog, rows: Sequence[Product], options: FitOptions, own: OwnCells | None, num: int, seed: int
-) -> AuditTable | None:
-    """Generate designs, one row each, of a fit to rows of the real catalog; None if the rows cannot be fitted.
-
-    Catalogs without prices are fitted with one price.
-    """
-    priced = has_prices(real.table)
-    rows = [
-        replace(
-            row,
-            split="train",
-            full_price=row.full_price if priced else _ONE_PRICE,
-            price=row.price if priced else _ONE_PRICE,
-        )
-        for row in rows
-    ]
+    rows = [replace(row, split="train") for row in rows]
+    if not has_prices(real.table):
+        rows = [replace(row, full_price=_ONE_PRICE, price=_ONE_PRICE) for row in rows]
     try:
-        spec = _fit_rows(rows, options, own or {})
+        return _fit_rows(rows, options, own or {})
     except ToileError:
         return None
-    single = replace(spec.colourways, repeat_share=0.0)
-    leaves = tuple(replace(category, colourways=None) for category in spec.categories)
-    twin = products(replace(spec, colourways=single, categories=leaves), seed, 0, num)
-    return encode_products([row if priced else replace(row, full_price=None, price=None) for row in twin])
+
+
+def _encode_twin(real: RealCatalog, twin: Iterable[Product]) -> AuditTable:
+    """Encode a twin, without prices if the real catalog has none."""
+    if has_prices(real.table):
+        return encode_products(list(twin))
+    return encode_products([replace(row, full_price=None, price=None) for row in twin])
 
 
 def most_influential(information: Floats, num: int, seed: int = 0) -> list[int]:
