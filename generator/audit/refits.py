@@ -34,7 +34,9 @@ from schemas.validation import from_document
 
 _FOLDS = 3
 _FIT_TWIN = 40_000
-"""Products of the twin of a fit to train."""
+"""Products of the twin of a fit to train, at most."""
+_TIMES_REAL = 50
+"""And at most so many for each real row."""
 _BLOCKS = 40
 """Largest number of blocks of titles (`distinct_titles`) that they are taken from."""
 Refit = Callable[[Sequence[Product]], CatalogSpec]
@@ -171,7 +173,7 @@ def generate_fit_twin(
     spec = _fit_exact(real, real.members.products, max(min_support, 2), own)
     if spec is None:
         return None
-    of_block = min(len(real.table), TITLES_IN_BLOCK)
+    num, of_block = min(num, _TIMES_REAL * len(real.table)), min(len(real.table), TITLES_IN_BLOCK)
     parts = [(0, num)]
     if spec.distinct_titles and of_block < TITLES_IN_BLOCK:
         parts = [(k * TITLES_IN_BLOCK, of_block) for k in range(min(math.ceil(num / of_block), _BLOCKS))]
