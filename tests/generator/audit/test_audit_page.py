@@ -242,7 +242,8 @@ def test_texts_in_image_files_are_searched(tmp_path: Path) -> None:
     twin = [replace(row, image=encode_jpeg(draw(row, 32), 80)) for row in generate_rows(1, 30)]
     exif = Image.Exif()
     exif[0x010E] = f"shot of {alone[1].product_code}"
-    for place, options in enumerate(({"comment": f"{alone[0].title}, front".encode()}, {"exif": exif})):
+    metadata: tuple[dict[str, Any], ...] = ({"comment": f"{alone[0].title}, front".encode()}, {"exif": exif})
+    for place, options in enumerate(metadata):
         file = io.BytesIO()
         Image.open(io.BytesIO(twin[place].image or b"")).save(file, "JPEG", **options)
         twin[place] = replace(twin[place], image=file.getvalue())
