@@ -125,10 +125,10 @@ def draw_cap(scene: Scene) -> None:
     down = np.linspace(0.97, 0.0, 24)
     for seam in seams:
         body.add_seam(crown(np.full_like(down, seam), down), dark=0.35)
-        for side in (-0.045, 0.045) if abs(math.sin(0.5 * seam)) < 0.6 else (0.045,):
-            body.add_topstitch(crown(seam + side / (0.25 + np.cos(0.5 * np.pi * down)), down))
-    for angle in (30, 90, 150, 210, 270, 330) if panels == 6 else (95, 150, 210, 265):
-        _draw_eyelet(scene, body, crown(math.radians(angle) + AROUND_EYELET[0], 0.60 + AROUND_EYELET[1]))
+        for beside in (-0.045, 0.045) if abs(math.sin(0.5 * seam)) < 0.6 else (0.045,):
+            body.add_topstitch(crown(seam + beside / (0.25 + np.cos(0.5 * np.pi * down)), down))
+    for place in (30, 90, 150, 210, 270, 330) if panels == 6 else (95, 150, 210, 265):
+        _draw_eyelet(scene, body, crown(math.radians(place) + AROUND_EYELET[0], 0.60 + AROUND_EYELET[1]))
     for row in rows:
         body.add_topstitch(row)
     _draw_emblem(scene, body, crown, wide, high)
@@ -164,8 +164,7 @@ def _add_peak(
 
 def _draw_eyelet(scene: Scene, body: SolidBody, points: Points) -> None:
     """Draw a stitched eyelet where it is visible; `points` are its place, and others around it."""
-    if body.visible(points, 0.006).all():
-        x, y = body.flat(points)[0].tolist()
+    for x, y in body.where_visible(points, 0.006):
         draw_ring(scene, x, y, 0.0085, 0.0085, 0.006, "thread")
 
 
@@ -247,8 +246,8 @@ def draw_flat_cap(scene: Scene) -> None:
     down = np.linspace(0.99, 0.0, 24)
     seams = [0.785 * k for k in range(8)] if eight else [0.62, -0.62]
     for seam in seams:
-        turn = seam if eight else seam * (1.25 + 0.75 * down)
-        line = crown(np.full_like(down, 1.0) * turn, down)
+        turn = seam * (np.ones_like(down) if eight else 1.25 + 0.75 * down)
+        line = crown(turn, down)
         body.add_seam(line, dark=0.35)
         body.add_topstitch(crown(turn + 0.05, down))
 

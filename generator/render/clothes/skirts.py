@@ -142,7 +142,7 @@ def draw_tier_seams(scene: Scene, tiers: Sequence[Tier]) -> None:
 
 def draw_hem_band(scene: Scene, hem: Hem, depth: float, cloth: str, up: float = 0.0) -> None:
     """Draw a band of another cloth along a hem, `up` units above it."""
-    upper, lower = hem.line(up + depth, 0.4 * (up + depth)), hem.line(up - 0.004, 0.3 * up)
+    upper, lower = hem.line(up + depth, -0.03), hem.line(up - 0.004, -0.03)  # the cloth below ends them
     shape = outline(upper, lower[::-1])
     scene.add_overlay(shape, cloth, puff=0.001, soft=0.006, shadow=0.10, edge=0.0, part="body")
     scene.add_seam(upper, dark=0.30, width=0.003)

@@ -112,8 +112,8 @@ def straw(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     seen = detail_fade(0.016, footprint)
     number = np.floor(v / row)
     slant = np.where(number.astype(np.int32) % 2 == 0, np.float32(1), np.float32(-1))
-    strand = triangle_wave(u + slant * 0.8 * v, 0.011) * detail_fade(0.011, footprint)
-    groove = triangle_wave(v - 0.5 * row, 0.016) ** 3
+    strand = triangle_wave(np.asarray(u + slant * 0.8 * v, np.float32), 0.011) * detail_fade(0.011, footprint)
+    groove = triangle_wave(np.asarray(v - 0.5 * row, np.float32), 0.016) ** 3
     uneven = 0.05 * smooth_noise(u, v, 0.030, 0.012, layer=3) + 0.11 * smooth_noise(u, v, 0.30, 0.022, layer=4)
     tone = 0.94 + uneven - seen * (0.20 * groove + 0.14 * strand - 0.08)
     height = np.float32(0.0011) * (seen * (1 - groove) + 0.5 * (1 - strand))

@@ -100,7 +100,7 @@ def wrap_across(x: float, y: float, bend: Float64Array) -> float:
     half = bend[k, 0] + f * (bend[k + 1, 0] - bend[k, 0])
     share = bend[k, 5] + f * (bend[k + 1, 5] - bend[k, 5])
     t = min(max(x / half, -1.0), 1.0)
-    return x - share * half * t * t * t
+    return float(x - share * half * t * t * t)
 
 
 @njit_cached

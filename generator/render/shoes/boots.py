@@ -67,19 +67,15 @@ def draw_boot(scene: Scene) -> None:
     elif closure == "belt":
         buckles = _add_straps(body, shaft)
     finish_shoes(scene, body, last, FILL[size])
-    for points in [copy for pair in eyes for point in pair for copy in body.placed(point[None])]:
-        if body.visible(points, 0.02).all():
-            draw_ring(scene, *body.flat(points)[0].tolist(), 0.0095, 0.0095, 0.0075)
-    for points in [copy for point in buckles for copy in body.placed(point)]:
-        if body.visible(points, 0.02).all():
-            x, y = body.flat(points)[0].tolist()
-            draw_buckle(scene, x, y, 0.030, 0.028, 0.011)
+    for x, y in [place for pair in eyes for point in pair for place in body.where_visible(point[None], 0.02)]:
+        draw_ring(scene, x, y, 0.0095, 0.0095, 0.0075)
+    for x, y in [place for point in buckles for place in body.where_visible(point, 0.02)]:
+        draw_buckle(scene, x, y, 0.030, 0.028, 0.011)
     if closure == "zip":
         _draw_zip(scene, body, shaft)
     plate = shaft.points(np.array([0.72 * math.pi]), np.array([0.80]), 0.006)
-    for points in body.placed(plate):
-        if body.visible(points, 0.02).all():
-            draw_plate(scene, *body.flat(points)[0].tolist(), 0.026, 0.016)
+    for x, y in body.where_visible(plate, 0.02):
+        draw_plate(scene, x, y, 0.026, 0.016)
     _draw_seams(body, upper, shaft)
 
 

@@ -89,11 +89,9 @@ def _add_flat_bow(body: SolidBody, upper: Upper, f: float, width: float) -> None
 
 def _draw_ornament(scene: Scene, body: SolidBody, points: Points, wide: float, high: float) -> None:
     """Draw a plaque with a framed middle where it is visible."""
-    for each in body.placed(points):
-        if body.visible(each, 0.02).all():
-            x, y = body.flat(each)[0].tolist()
-            draw_plate(scene, x, y, wide, high)
-            draw_ring(scene, x, y, 0.70 * wide, 0.62 * high, 0.18 * wide, "dark")
+    for x, y in body.where_visible(points, 0.02):
+        draw_plate(scene, x, y, wide, high)
+        draw_ring(scene, x, y, 0.70 * wide, 0.62 * high, 0.18 * wide, "dark")
 
 
 @register_silhouette("loafer")
@@ -158,20 +156,14 @@ def draw_loafer(scene: Scene) -> None:
     if style == "bit" or metal:
         _draw_bit(scene, body, upper, at)
     else:
-        for each in body.placed(place):
-            if body.visible(each, 0.02).all():
-                x, y = body.flat(each)[0].tolist()
-                draw_plate(scene, x, y, 0.030, 0.010, "dark")
+        for x, y in body.where_visible(place, 0.02):
+            draw_plate(scene, x, y, 0.030, 0.010, "dark")
 
 
 def _draw_bit(scene: Scene, body: SolidBody, upper: Upper, f: float) -> None:
     """Draw two rings joined by a bar across the instep."""
     ends = upper.skin(np.full(3, f), TOP + np.array([-0.42, 0.0, 0.42]), 0.016)
-    for left, middle, right in [(each[:1], each[1:2], each[2:]) for each in body.placed(ends)]:
-        if body.visible(middle, 0.02).all():
-            x, y = body.flat(middle)[0].tolist()
-            draw_plate(scene, x, y, 0.034, 0.011)
-        for point in (left, right):
-            if body.visible(point, 0.02).all():
-                x, y = body.flat(point)[0].tolist()
-                draw_ring(scene, x, y, 0.022, 0.020, 0.010)
+    for x, y in body.where_visible(ends[1:2], 0.02):
+        draw_plate(scene, x, y, 0.034, 0.011)
+    for x, y in [place for end in (ends[:1], ends[2:]) for place in body.where_visible(end, 0.02)]:
+        draw_ring(scene, x, y, 0.022, 0.020, 0.010)

@@ -263,7 +263,7 @@ def place_shoes(
     shot = scene.shot
     apart = shot.uniform("apart", 0.17, 0.23)
     if scene.pose.room < 1:  # a snapshot: a pair on the floor, seen by a person who stands
-        yaw, pitch = shot.uniform("floor yaw", 0.0, 2 * math.pi), shot.uniform("floor pitch", 0.85, 1.45)
+        yaw, pitch = shot.uniform("floor yaw", 0.0, 2 * math.pi), shot.uniform("floor pitch", 0.45, 1.30)
         step, turn = shot.uniform("step", -0.08, 0.08), shot.uniform("toes", -0.16, 0.10)
         left = Placement(x=step, z=-apart, turn=turn + shot.uniform("askew", -0.10, 0.10), mirrored=True)
         return SolidBody(

@@ -115,10 +115,9 @@ def _strip(last: Last, f: np.ndarray, angle: np.ndarray, rise: np.ndarray) -> tu
 
 def _draw_fittings(scene: Scene, body: SolidBody, fittings: list[tuple[Points, float, str]]) -> None:
     """Draw the visible ones of buckles, rings and studs, each with its place in space and its size in units."""
-    for points, size, kind in [(copy, *rest) for place, *rest in fittings for copy in body.placed(place)]:
-        if not body.visible(points).all():
-            continue
-        ((x, y),) = body.flat(points).tolist()
+    for (x, y), size, kind in [
+        (at, size, kind) for points, size, kind in fittings for at in body.where_visible(points)
+    ]:
         if kind == "buckle":
             draw_buckle(scene, x, y, size, 0.9 * size, 0.30 * size)
         elif kind == "ring":

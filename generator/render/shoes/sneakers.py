@@ -67,13 +67,12 @@ def draw_sneaker(scene: Scene) -> None:
     else:
         line = _add_closed_front(body, upper, closure, end)
     finish_shoes(scene, body, last)
-    for points in [each for pair in eyes for point in pair for each in body.placed(point[None])]:
-        _draw_eyelet(scene, body, points)
+    for x, y in [place for pair in eyes for point in pair for place in body.where_visible(point[None], 0.02)]:
+        draw_ring(scene, x, y, 0.0105, 0.0105, 0.0085)
     plates = (end + 0.022, TOP, 0.030, 0.015), (0.30, math.pi - 0.62, 0.026, 0.018)
     for f, angle, wide, high in plates:
-        for points in body.placed(upper.skin(np.array([f]), np.array([angle]), 0.008)):
-            if body.visible(points, 0.02).all():
-                draw_plate(scene, *body.flat(points)[0].tolist(), wide, high)
+        for x, y in body.where_visible(upper.skin(np.array([f]), np.array([angle]), 0.008), 0.02):
+            draw_plate(scene, x, y, wide, high)
     for each in body.placed(line) if len(line) else ():
         _draw_zip(scene, body, each)
     _draw_seams(scene, body, upper)
@@ -133,11 +132,11 @@ def _add_overlays(scene: Scene, body: SolidBody, upper: Upper, kind: str, second
         start, stop = (0.12, 0.95) if side < 0 else (math.pi - 0.12, math.pi - 0.95)
         if marks == "bars":
             for k in range(d.choice("number of bars", (2, 3, 3))):
-                f = 0.36 + 0.075 * k
+                place = 0.36 + 0.075 * k
                 strap_over(
                     body,
                     upper,
-                    (f + 0.05, f),
+                    (place + 0.05, place),
                     (start, stop),
                     0.026,
                     d.choice("bar cloth", ("lace", "cord", second)),
@@ -185,12 +184,6 @@ def _draw_zip(scene: Scene, body: SolidBody, line: Points) -> None:
     """Draw a zip along the visible part of a line."""
     for curve in body.stretches(line, 0.03) if len(line) else ():
         draw_zipper(scene, curve, width=0.022)
-
-
-def _draw_eyelet(scene: Scene, body: SolidBody, points: Points) -> None:
-    if body.visible(points, 0.02).all():
-        ((x, y),) = body.flat(points).tolist()
-        draw_ring(scene, x, y, 0.0105, 0.0105, 0.0085)
 
 
 def _draw_seams(scene: Scene, body: SolidBody, upper: Upper) -> None:

@@ -241,10 +241,10 @@ def draw_tie(scene: Scene) -> None:
     """Draw a tie, hanging with its knot, or folded in two with the narrow end behind; its pattern is on the bias."""
     d, size = scene.design, scene.appearance.size
     scene.set_camera({"child": 0.78, "small": 0.84, "medium": 0.90, "large": 0.96}[size], (0.0, 0.49))
-    wide = {"child": 0.062, "small": 0.058, "medium": 0.088, "large": 0.105}[size] * d.uniform("width", 0.8, 1.15)
+    wide = {"child": 0.074, "small": 0.066, "medium": 0.098, "large": 0.118}[size] * d.uniform("width", 0.8, 1.15)
     sway = scene.shot.uniform("sway", -0.02, 0.02)
     tip_at = 0.93 + scene.shot.uniform("tip", -0.015, 0.005)
-    knotted = d.chance("knot", 0.55)
+    knotted = d.chance("knot", 0.75)
     if knotted:
         loop = [
             (-0.018, 0.165),
@@ -297,7 +297,7 @@ def draw_tie(scene: Scene) -> None:
     )
     if knotted:
         tall = d.uniform("knot height", 0.075, 0.10)
-        fat = d.uniform("knot width", 0.050, 0.066)
+        fat = d.uniform("knot width", 0.058, 0.076)
         knot = outline(
             [(-fat, 0.120), (0.0, 0.112), (fat, 0.120)],
             [(0.60 * fat, 0.125 + tall), (0.0, 0.132 + tall), (-0.60 * fat, 0.125 + tall)],
