@@ -17,6 +17,8 @@ PASS = "pass"
 FAIL = "fail"
 INCONCLUSIVE = "inconclusive"
 NOT_APPLICABLE = "not applicable"
+COPIED_ROWS = "copied_rows"
+"""Name of the check for rows that are copied verbatim."""
 STATUSES = (PASS, FAIL, INCONCLUSIVE, NOT_APPLICABLE)
 
 Probability = Annotated[float, Gt(0), Le(1)]
@@ -62,7 +64,9 @@ class Bounds:
     copies_p: Probability = 0.01
     """A test for copies fails below this p-value, after Holm's correction."""
     smallest_leak: Probability = 0.05
-    """A test that passes, but detects only a leak of a larger share of the families, is inconclusive."""
+    """A test that passes, but detects only a leak of a larger share of the families or rows, is inconclusive."""
+    smallest_verbatim_leak: Probability = 0.01
+    """The same for rows that are copied verbatim (`copied_rows`)."""
     membership_p: Probability = 0.002
     """An attack fails beyond what guessing reaches with this probability, over all attacks of a kind."""
     codes_p: Probability = 0.001
@@ -186,6 +190,20 @@ class Audit:
     categories: tuple[CategoryFigures, ...]
     quality: Quality | None = None
     """null where no column has values on both sides, and in documents of earlier versions."""
+    smallest_verbatim_leak: float | None = None
+    """Smallest share of the real rows whose verbatim copies are detected with power 0.8 (`copied_rows`); null if none
+    is. Filled from the checks."""
+    verdict: Annotated[str, OneOf(("", PASS, FAIL, INCONCLUSIVE))] = ""
+    """Of the gate: fail if a check fails; inconclusive if verbatim copies of `bounds.smallest_verbatim_leak` of the
+    rows could pass; else pass. Filled from the checks."""
+
+    def __post_init__(self) -> None:
+        copied = next((check for check in self.checks if check.name == COPIED_ROWS), None)
+        unclear = self.gate != FIDELITY and copied is not None and copied.status == INCONCLUSIVE
+        verdict = FAIL if not self.passed else INCONCLUSIVE if unclear else PASS
+        object.__setattr__(self, "verdict", verdict)
+        leak = None if copied is None else copied.figures.get("smallest_leak")
+        object.__setattr__(self, "smallest_verbatim_leak", leak)
 
 
 def load_audit(path: Path) -> Audit:

@@ -66,6 +66,8 @@ _UNREAD = (
 )
 """Place, bytes there, and name of common files that are no image to toile."""
 _ORIENTATION = 0x0112
+_EXIF_DETAILS = 0x8769
+"""EXIF tag of the directory that has the user's comment."""
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -168,6 +170,23 @@ def orientation_of(image: Image.Image) -> int:
         value = image.getexif().get(_ORIENTATION)
         return value if value in _UPRIGHT else 1
     return 1
+
+
+def read_texts(content: bytes) -> list[str]:
+    """Return the texts in the metadata of an image file: comments, text chunks and EXIF; none that cannot be read."""
+    found: list[str] = []
+    with contextlib.suppress(BadImageError), _reading(content), _open(content) as image:
+        exif = image.getexif()
+        values = [*image.info.values(), *exif.values(), *exif.get_ifd(_EXIF_DETAILS).values()]
+        if image.format == "PNG":  # text may be behind the pixels
+            image.load()
+            values += image.info.values()
+        for value in values:
+            plain = value.decode("utf-8", "ignore").replace("\0", "") if isinstance(value, bytes) else value
+            text = " ".join(plain.split()) if isinstance(plain, str) else ""
+            if text and text.isprintable() and text not in found:
+                found.append(text)
+    return found
 
 
 def count_frames(image: Image.Image) -> int:

@@ -17,7 +17,7 @@ bound comes from random halves of the real rows.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from schemas.audit import PRIVACY, Bounds, Check, Diagnostic, Hit
+from schemas.audit import PRIVACY, Check, Diagnostic, Hit
 
 MAX_HITS = 50
 """Largest number of hits that an audit lists for each check."""
@@ -76,17 +76,20 @@ def skip_check(name: str, kind: str, why: str) -> Check:
     )
 
 
-def decide(check: Check, leak: float | None, families: str, bounds: Bounds) -> Check:
-    """Add the smallest detectable leak to a check; one that passes without seeing a small leak is inconclusive."""
-    what = (
-        "No leak among so few families can be detected."
+def decide(check: Check, leak: float | None, what: str, most: float) -> Check:
+    """Add the smallest detectable leak to a check; one that passes without seeing a leak of `most` is inconclusive.
+
+    `what` names what leaks are shares of.
+    """
+    text = (
+        f"Not even a leak of all of {what} can be detected."
         if leak is None
-        else f"The smallest leak that this test detects with power 0.8 is {leak:.1%} of {families}."
+        else f"The smallest leak that this test detects with power 0.8 is {leak:.1%} of {what}."
     )
-    if check.passed and (leak is None or leak > bounds.smallest_leak):
-        what += f" Above {bounds.smallest_leak:.0%} the result is inconclusive."
-        return replace(check, passed=None, inconclusive=True, meaning=f"{check.meaning} {what}")
-    return replace(check, meaning=f"{check.meaning} {what}")
+    if check.passed and (leak is None or leak > most):
+        text += f" Above {most:.0%} the result is inconclusive."
+        return replace(check, passed=None, inconclusive=True, meaning=f"{check.meaning} {text}")
+    return replace(check, meaning=f"{check.meaning} {text}")
 
 
 def as_sentence(text: str) -> str:

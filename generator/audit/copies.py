@@ -8,17 +8,18 @@ prices are close.
 Chance also repeats products, so copies need a control. A comparison of train with the holdout (`membership`) does not
 find a catalog that copies both. The tests here count the distinctive real products, those that match no other real
 product, that match a synthetic one. Families with the same title words, prices and categories are one product, such as
-colours that the shop lists apart; one that as many families have as an exact fit asks for is not distinctive. Two
-controls say how many products an honest catalog would match:
+colours that the shop lists apart; one that as many families have as an exact fit asks for is not distinctive. For each
+product a control gives the probability that an honest catalog matches it:
 
-- Unseen twins: the real products are divided into folds, a spec is fitted to all others, and catalogs of it are
-  searched for the products of the fold. A fit that never saw a product can match it by chance only.
-- Permuted prices: a synthetic product with the title of a real one gets the price of another synthetic product of the
-  category, whose title predicts a similar price. It has the real price by chance only. In catalogs without prices, the
-  rarest word of a title has the place of the price.
+- Fit twin: an exact spec is fitted to the train rows, as `toile fit` does, and tens of thousands of its designs are
+  searched for the product. This is the control of a catalog that looks like such a twin: as many of its designs, apart
+  from those that match real ones, are designs of the fit twin too.
+- Repeats: for any other catalog, the probability that its titles and prices have of recurring within the catalog
+  itself. How often a title recurs is predicted from its words and from the fit twin; given the title, how often the
+  price recurs is predicted from the prices of designs of the category whose titles predict a similar one. In catalogs
+  without prices, the rarest word of a title has the place of the price. The fit twin is a lower bound.
 
-The products are grouped by both, and the larger number counts in each group. A match where chance gives
-hardly any weighs more: the weight is the log likelihood ratio of a leak of 2 %.
+A match weighs more where chance gives hardly any: the weight is the log likelihood ratio of a leak of 2 %.
 """
 
 import functools
@@ -30,10 +31,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import sparse, stats
+from scipy import optimize, sparse, special, stats
 from scipy.sparse import csgraph, linalg
+from sklearn.linear_model import LogisticRegression
 
-from generator.audit.rows import AuditTable, Floats, Index, Mask
+from generator.audit.rows import AuditTable, Floats, Index, Mask, drop_duplicates
+from schemas.audit import COPIED_ROWS
 
 NEAR_PRICE = 0.02
 """Two prices are near within this share."""
@@ -59,24 +62,28 @@ _SMALL_CATEGORY = 5
 """Prices of categories with fewer synthetic designs are permuted together."""
 _MAX_PAIRS = 4_000_000
 """Largest number of pairs of designs in memory."""
-_FEW_TWINS = (0.003, 0.03, 0.1, 0.4)
-"""Largest expected numbers of matching unseen twins in the groups of families."""
-_FEW_PRICES = (0.07, 0.16, 0.35)
-"""Largest probabilities to match after permuting prices in the groups of families."""
 _LEAK = 0.02
 _STEPS = 4
 """Weights are rounded to 1 / 4."""
+_RAREST = 0.001
+"""Smallest probability that a fit twin matches a product by chance: it does not exclude less."""
+_RAREST_REPEAT = 0.01
+"""The same of catalogs that are no twin, whose probabilities are predicted."""
 _SLACK = 1.15
-"""An honest catalog may have this many times as many matches as the larger control."""
+"""A catalog may have this many times as many matches as the control: the chance of a catalog that is no twin is a
+prediction, and one design may match several products unless the whole row must be the same."""
 _WORD_SLACK = 1.5
 """The same for catalogs without prices: which words go together is less free than which prices."""
-_PRIOR = 5.0
-"""Matches that are added to both sides of the ratio of real products: it is near 1 where few match."""
-_HALVES = 3
-_MAX_LINK = 2.0
-"""Largest ratio that prices which follow titles explain."""
-_FEWEST = 0.1
-"""Expected matches of a group at least: the controls do not exclude fewer."""
+_KNOWN = 10
+"""Of so many designs of the fit twin one is kept apart, to see how many of its designs are known."""
+_MARGIN = 0.01
+"""A twin may have this share of unknown designs more than a fit twin, and what chance adds."""
+_SIGMAS = 4.5
+_HALVES = 6
+_LIKE_PRICES = (0.02, 0.98)
+"""Smallest and largest probability that a price recurs."""
+_PRIOR_SD = (2.0, 0.7)
+"""Of the prior of the calibration of prices: intercept around 0, slope around 1."""
 _POWER = 0.8
 _LEAKS = (*(0.0025 * step for step in range(1, 41)), *(0.01 * step for step in range(11, 101)))
 _MANY = 400
@@ -85,13 +92,22 @@ _SHORTEST_REPAIR = 4
 """Shorter words are not repaired: one letter makes too many words of them."""
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHE = re.compile("['’‘`´]")
+_LOOKALIKES = str.maketrans("авекмнорстухіѕјԁԛԝαβεηικμνορτυχ", "abekmhopctyxisjdqwabehikmvoptux")
+"""Cyrillic and Greek letters -> the Latin letters that they are taken for."""
 
 
 @functools.lru_cache(maxsize=65536)
 def fold_words(text: str) -> tuple[str, ...]:
-    """Return the words of a text without case, accents and punctuation; a hyphen separates words."""
+    """Return the words of a text without case, accents, punctuation and invisible characters, split at hyphens."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    return tuple(_WORD.findall(_APOSTROPHE.sub("", "".join(c for c in plain if not unicodedata.combining(c)))))
+    letters = "".join(c for c in plain if not unicodedata.combining(c) and unicodedata.category(c) != "Cf")
+    return tuple(map(_replace_lookalikes, _WORD.findall(_APOSTROPHE.sub("", letters))))
+
+
+def _replace_lookalikes(word: str) -> str:
+    """Replace Cyrillic and Greek letters that look like Latin ones, in a word that has Latin letters or only such."""
+    found = word.translate(_LOOKALIKES)
+    return found if found.isascii() else word
 
 
 def make_repair(vocabulary: Iterable[str]) -> Callable[[Sequence[str]], tuple[str, ...]]:
@@ -137,12 +153,16 @@ class Rule:
     """Whether the titles must have the same words; if not, one word may be added, removed or changed."""
     exact: bool = False
     """Whether categories, full price and discount must be the same; if not, the full price must be near."""
+    priced: bool = True
+    """Whether the price counts at all."""
 
 
-ROWS = Rule(name="copied_rows", equal=True, exact=True)
+ROWS = Rule(name=COPIED_ROWS, equal=True, exact=True)
 NEAR_ROWS = Rule(name="copied_near_rows", equal=True)
 ALTERED_ROWS = Rule(name="copied_altered_rows", equal=False)
-RULES = (ROWS, NEAR_ROWS, ALTERED_ROWS)
+TITLES = Rule(name="copied_titles", equal=True, priced=False)
+RULES = (ROWS, NEAR_ROWS, ALTERED_ROWS, TITLES)
+"""The last one does not apply to catalogs without prices: there, a title is the whole row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,11 +299,14 @@ def match_titles(own: Sequence[frozenset[str]], their: Sequence[frozenset[str]],
 
 def count_matches(real: Designs, other: Designs, rule: Rule) -> Index:
     """Count the designs of another catalog, or of other families if it is the same, that match each real design."""
+    is_same = other is real
     if rule.exact:
         return _count_equal(real, other)
     own_title, their_title = match_titles(real.words, other.words, equal=rule.equal)
+    if not rule.priced:
+        real, other = (replace(designs, log_price=np.zeros(len(designs))) for designs in (real, other))
     counts = _count_near(real, other, own_title, their_title)
-    if other is real:
+    if is_same:
         counts -= _count_near(real, other, own_title, their_title, own_family=True)
     return counts
 
@@ -337,42 +360,22 @@ def _join(keys: Index, values: Index, wanted: Index) -> tuple[Index, Index]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unseen:
-    """How many designs of twins whose fit has not seen a real family match it; arrays of one row a rule."""
+class FitTwin:
+    """Designs of a twin of an exact fit to the train rows."""
 
-    expected: Floats
-    """Matches per design of a first part of the twins, after permuting their prices; it groups the families."""
-    rate: Floats
-    """Matches per design of the rest of the twins."""
+    designs: Designs
+    apart: Designs
+    """Others, to see how many designs of such a twin are not in `designs`."""
     priced: bool
 
-    def select(self, families: Mask) -> "Unseen":
-        """Return the entries of the families that the mask selects."""
-        return replace(self, expected=self.expected[:, families], rate=self.rate[:, families])
 
-
-def measure_unseen(table: AuditTable, twins: Iterable[tuple[Mask, AuditTable]]) -> Unseen:
-    """Count the matches of each real product in twins, given as (families that the fit has not seen, rows).
-
-    No fit has seen a part of the families of a product (`find_products`). Each family has the counts of its product.
-    """
+def encode_fit_twin(table: AuditTable, twin: AuditTable) -> FitTwin:
+    """Encode a twin of a fit to rows of a table."""
     titles, priced = fold_titles(table), has_prices(table)
     ranks = None if priced else rank_words(titles)
-    real, product = merge_families(encode_designs(table, titles, ranks))
-    expected = np.zeros((len(RULES), real.num_families))
-    rate = np.zeros((len(RULES), real.num_families))
-    for families, twin in twins:
-        hidden = np.zeros(real.num_families, bool)
-        hidden[product[families]] = True
-        designs = encode_designs(twin, fold_titles(twin, table), ranks)
-        part = np.arange(len(designs)) % 2 == 0
-        first, second = designs.select(part), designs.select(~part)
-        own = real.select(hidden[real.family])
-        for number, rule in enumerate(RULES):
-            matches = own.by_family(count_matches(own, second, rule))
-            expected[number] += permute_prices(own, first, rule, hidden).expected / max(len(first), 1)
-            rate[number] += matches / max(len(second), 1)
-    return Unseen(expected=expected[:, product], rate=rate[:, product], priced=priced)
+    designs = encode_designs(twin, fold_titles(twin, table), ranks)
+    apart = np.arange(len(designs)) % _KNOWN == 0
+    return FitTwin(designs=designs.select(~apart), apart=designs.select(apart), priced=priced)
 
 
 def find_products(table: AuditTable) -> Index:
@@ -380,26 +383,6 @@ def find_products(table: AuditTable) -> Index:
     titles = fold_titles(table)
     found: Index = merge_families(encode_designs(table, titles, None if has_prices(table) else rank_words(titles)))[1]
     return found
-
-
-def measure_link(other: Designs, rule: Rule, *, seed: int = 0) -> float:
-    """Return how many times as often as after permuting prices one half of a catalog matches its other half.
-
-    Prices may follow titles in ways that the permutation does not keep, and then they do so within the synthetic
-    catalog too. Copies of real products do not: they match each other no more than other products. The result is at
-    least 1. Families that a permutation hardly matches do not count.
-    """
-    rng = np.random.default_rng(seed)
-    hits = chance = _PRIOR
-    for _ in range(_HALVES):
-        half = rng.permutation(other.num_families) < other.num_families // 2
-        first, second = other.select(~half[other.family]), other.select(half[other.family])
-        kept = ~half & (first.by_family(count_matches(first, first, rule)) == 0)
-        permuted = permute_prices(first, second, rule, kept)
-        usual = kept & (permuted.of_any > _FEW_PRICES[0])
-        hits += float((usual & (first.by_family(count_matches(first, second, rule)) > 0)).sum()) / _HALVES
-        chance += float(permuted.of_others[usual].sum()) / _HALVES
-    return min(max(hits / chance, 1.0), _MAX_LINK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,6 +395,9 @@ class Matches:
     """Of each synthetic row, repaired."""
     real: Designs
     released: Designs
+    """Designs of the synthetic catalog, each once."""
+    repeats: Designs
+    """Those of all of its families: a design that families have in common recurs."""
     priced: bool
     """Whether both catalogs have prices."""
     products: Designs
@@ -448,7 +434,8 @@ def _find_distinctive(real: Designs, rule: Rule) -> Mask:
 
 def match_catalogs(real: AuditTable, synthetic: AuditTable) -> Matches:
     """Match the families of two catalogs, and the real families with each other."""
-    titles, their_titles = fold_titles(real), fold_titles(synthetic, real)
+    once = drop_duplicates(synthetic)
+    titles, their_titles = fold_titles(real), fold_titles(once, real)
     priced = has_prices(real) and has_prices(synthetic)
     ranks = None if priced else rank_words(titles)
     designs = encode_designs(real, titles, ranks)
@@ -457,7 +444,8 @@ def match_catalogs(real: AuditTable, synthetic: AuditTable) -> Matches:
         titles=titles,
         their_titles=their_titles,
         real=designs,
-        released=encode_designs(synthetic, their_titles, ranks),
+        released=encode_designs(once, their_titles, ranks),
+        repeats=encode_designs(synthetic, fold_titles(synthetic, real), ranks),
         priced=priced,
         products=products,
         product=product,
@@ -472,51 +460,55 @@ def has_prices(table: AuditTable) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyTest:
-    """Result of one test for copies of distinctive real products, of train or not; arrays of one entry a group."""
+    """Result of one test for copies of distinctive real products, of train or not; arrays of one entry a product."""
 
     name: str
-    products: int
-    """Number of distinctive products."""
-    hits: Index
-    """How many of them match a synthetic one."""
+    hit: Mask
+    """Whether a synthetic product matches."""
     chance: Floats
-    """How many an honest catalog matches, by the larger control."""
-    room: Floats
-    """How many products would be in the group if they were copied."""
-    slack: float = _SLACK
+    """Probability that an honest catalog matches."""
+    slack: float = 1.0
+    """An honest catalog may have this many times as many matches."""
+    is_twin: bool = False
+    """Whether the fit twin is the control."""
 
     @property
     def bound(self) -> Floats:
-        """Number of matches that the test allows for in each group."""
-        return self.slack * self.chance + _FEWEST
+        """Probability of a match that the test allows for."""
+        return np.minimum(self.slack * self.chance, 1.0)
 
     @property
     def weights(self) -> Index:
         """Log likelihood ratio of a match, in units of 1 / `_STEPS`."""
-        found: Index = np.round(_STEPS * np.log1p(_LEAK * self.room / self.bound)).astype(np.int64)
+        found: Index = np.round(_STEPS * np.log1p(_LEAK * (1 - self.bound) / self.bound)).astype(np.int64)
         return found
 
     @property
     def p(self) -> float:
         """Probability of a sum of weights at least this large if nothing was copied."""
-        return weighted_tail(self.bound, self.weights, int(self.weights @ self.hits))
+        return weighted_tail(self.bound, self.weights, int(self.weights @ self.hit))
 
     def smallest_leak(self, alpha: float) -> float | None:
         """Return the smallest share of copied products that is detected with power 0.8; None if not even all."""
         weights = self.weights
-        needed, most = 0, int(weights @ np.ceil(self.room))
-        low, high = 0, most + 1
-        while low < high:  # the smallest sum of weights that fails
-            middle = (low + high) // 2
-            low, high = (low, middle) if weighted_tail(self.bound, weights, middle) <= alpha else (middle + 1, high)
-        needed = low
+        needed, most = find_least(self.bound, weights, alpha), int(weights.sum())
         if needed > most:
             return None
         for leak in _LEAKS:
-            hits = self.chance + leak * np.maximum(self.room - self.chance, 0)
-            if weighted_tail(hits, weights, needed) >= _POWER:
+            if weighted_tail(self.chance + leak * (1 - self.chance), weights, needed) >= _POWER:
                 return leak
         return None
+
+
+def find_least(means: Floats, weights: Index, alpha: float) -> int:
+    """Return the smallest value whose `weighted_tail` is at most `alpha`."""
+    low, high = 0, 1
+    while weighted_tail(means, weights, high) > alpha:
+        low, high = high, 2 * high
+    while low + 1 < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if weighted_tail(means, weights, middle) <= alpha else (middle, high)
+    return high
 
 
 def weighted_tail(means: Floats, weights: Index, least: int) -> float:
@@ -542,76 +534,183 @@ def weighted_tail(means: Floats, weights: Index, least: int) -> float:
     return max(1.0 - float(chance.sum()), 0.0)
 
 
-def run_copy_tests(matches: Matches, unseen: Unseen | None, min_support: int) -> list[CopyTest]:
+def run_copy_tests(matches: Matches, fit_twin: FitTwin | None, min_support: int) -> list[CopyTest]:
     """Run the test of each rule.
 
-    `unseen` is None if no spec could be fitted to the real rows. `min_support` are the families from which a fit may
+    `fit_twin` is None if no spec could be fitted to the real rows. `min_support` are the families from which a fit may
     know a product.
     """
-    if unseen is not None and unseen.priced != matches.priced:
-        unseen = None
-    num_families, first = len(matches.product), np.unique(matches.product, return_index=True)[1]
-    nothing = np.zeros((len(RULES), num_families))
-    expected, rate = (nothing, nothing) if unseen is None else (unseen.expected, unseen.rate)
-    return [
-        _run_copy_test(
-            rule,
-            matches,
-            matches.find_distinctive_products(rule, min_support),
-            expected[number, first],
-            rate[number, first],
+    if fit_twin is not None and fit_twin.priced != matches.priced:
+        fit_twin = None
+    is_twin = fit_twin is not None and looks_fitted(matches, fit_twin)
+    found = []
+    for rule in RULES if matches.priced else RULES[:-1]:
+        kept = matches.find_distinctive_products(rule, min_support)
+        chance = expect_twin_matches(matches, fit_twin, rule, kept)
+        if not is_twin:
+            chance = np.maximum(chance, expect_repeats(matches, fit_twin, rule, kept))
+        hit = matches.products.by_family(count_matches(matches.products, matches.released, rule)) > 0
+        found.append(
+            CopyTest(
+                name=rule.name,
+                hit=hit[kept],
+                chance=chance[kept],
+                slack=1.0 if is_twin and rule.exact else _SLACK if is_twin or matches.priced else _WORD_SLACK,
+                is_twin=is_twin,
+            )
         )
-        for number, rule in enumerate(RULES)
-    ]
+    return found
 
 
-def _run_copy_test(rule: Rule, matches: Matches, kept: Mask, expected: Floats, rate: Floats) -> CopyTest:
-    real, other = matches.products, matches.released
-    hit = kept & (real.by_family(count_matches(real, other, rule)) > 0)
-    twin_group = np.searchsorted(_FEW_TWINS, expected * len(other))
-    twin_chance = -np.expm1(-rate * len(other))
-    permuted_prices = permute_prices(real, other, rule, kept)
-    by_price = permuted_prices.of_others
-    price_group, copied_group = (
-        np.searchsorted(_FEW_PRICES, chance) for chance in (permuted_prices.of_any, permuted_prices.if_copied)
-    )
-    num = len(_FEW_PRICES) + 1
-    shape = (len(_FEW_TWINS) + 1) * num
-    # Hits are left out of the probabilities where these are small: copies would hide behind themselves.
-    odds = np.where(price_group < num - 1, np.where(hit, 0.0, by_price / np.maximum(1 - by_price, 0.5)), by_price)
+def looks_fitted(matches: Matches, fit_twin: FitTwin) -> bool:
+    """Return whether a catalog has no more designs that the fit twin has not than another part of that twin.
 
-    def add(price: Index, values: Floats) -> Floats:
-        sums: Floats = np.bincount(twin_group[kept] * num + price[kept], values[kept], shape).astype(np.float64)
-        return sums.reshape(-1, num)
+    Designs that match real ones do not count: they are what the tests are about.
+    """
+    if not len(fit_twin.apart):
+        return False
+    for rule in (ROWS, NEAR_ROWS):
+        shares, sizes = [], []
+        for designs in (matches.repeats, fit_twin.apart):
+            own = count_matches(designs, matches.real, rule) == 0
+            unknown = own & (count_matches(designs, fit_twin.designs, rule) == 0)
+            shares.append(float(unknown.sum()) / max(int(own.sum()), 1))
+            sizes.append(max(len(np.unique(designs.family[own])), 1))  # designs of a family are alike
+        expected = max(shares[1], 1 / sizes[1])
+        spread = math.sqrt(expected * (1 - expected) * (1 / sizes[0] + 1 / sizes[1]) + _MARGIN**2)
+        if shares[0] > shares[1] + _SIGMAS * spread or sizes[0] == 1:
+            return False
+    return True
 
-    permuted, unseen = (
-        measure_link(other, rule) * add(price_group, odds),
-        add(price_group, twin_chance).sum(axis=1, keepdims=True),
-    )
-    weight = permuted + _FEWEST * (add(price_group, np.ones(len(kept))) > 0)
-    chance = np.maximum(permuted, unseen * weight / np.maximum(weight.sum(axis=1, keepdims=True), _FEWEST))
-    return CopyTest(
-        name=rule.name,
-        products=int(kept.sum()),
-        hits=add(price_group, hit.astype(np.float64)).astype(np.int64).ravel(),
-        chance=chance.ravel(),
-        room=add(copied_group, np.ones(len(kept))).ravel(),
-        slack=_SLACK if matches.priced else _WORD_SLACK,
-    )
+
+def expect_twin_matches(matches: Matches, fit_twin: FitTwin | None, rule: Rule, kept: Mask) -> Floats:
+    """Return the probability that the fit twin has of matching each real product with as many designs.
+
+    Products that it never matches have together the rate of those that it matches once (Good and Turing).
+    """
+    if fit_twin is None or not len(fit_twin.designs):
+        return np.full(matches.products.num_families, _RAREST)
+    counts = matches.products.by_family(count_matches(matches.products, fit_twin.designs, rule)).astype(np.float64)
+    never, once = kept & (counts == 0), kept & (counts == 1)
+    counts[never] = once.sum() / max(int(never.sum()), 1)
+    found: Floats = np.maximum(-np.expm1(-counts * len(matches.released) / len(fit_twin.designs)), _RAREST)
+    return found
+
+
+def expect_repeats(matches: Matches, fit_twin: FitTwin | None, rule: Rule, kept: Mask) -> Floats:
+    """Return the probability that a catalog repeats each real product as it repeats its own ones."""
+    repeats = _limit_repeats(matches)
+    their_title = match_titles(matches.products.words, matches.released.words, equal=rule.equal)[0]
+    matched = np.isin(np.arange(len(matches.products.words)), their_title)
+    recurs = predict_titles(matches.products, matched, repeats, fit_twin, rule)
+    of_title, has_title = np.zeros(matches.products.num_families), np.zeros(matches.products.num_families, bool)
+    np.maximum.at(of_title, matches.products.family, recurs[matches.products.title])
+    np.logical_or.at(has_title, matches.products.family, matched[matches.products.title])
+    if not rule.priced:
+        return np.clip(of_title, _RAREST_REPEAT, 1.0)
+    permuted = permute_prices(matches.products, matches.released, rule, kept)
+    price = calibrate_prices(repeats, rule)(np.where(has_title, permuted.of_others, permuted.alike))
+    return np.clip(of_title * price, _RAREST_REPEAT, 1.0)
+
+
+def _limit_repeats(matches: Matches, seed: int = 0) -> Designs:
+    """Leave out families that repeat a design of another one, at random, if the real catalog has fewer such.
+
+    Copies that are released several times must not pass as products that recur by chance.
+    """
+    designs = matches.repeats
+    product = merge_families(designs)[1]
+    allowed = int(len(product) * (len(matches.product) - matches.products.num_families) / max(len(matches.product), 1))
+    order = np.random.default_rng(seed).permutation(len(product))
+    again = np.ones(len(product), bool)
+    again[order[np.unique(product[order], return_index=True)[1]]] = False
+    left_out = order[again[order]][allowed:]
+    return designs.select(~np.isin(designs.family, left_out))
+
+
+def predict_titles(real: Designs, matched: Mask, repeats: Designs, fit_twin: FitTwin | None, rule: Rule) -> Floats:
+    """Return the probability that each real title recurs in a catalog as its own titles do.
+
+    It is predicted by logistic regression from how many families have its words, without one family that has the title
+    (`matched` for real titles), and from how often the fit twin has it.
+    """
+    own, their = match_titles(repeats.words, repeats.words, equal=rule.equal)
+    places = sorted(set(zip(repeats.title.tolist(), repeats.family.tolist(), strict=True)))
+    holders: dict[int, set[int]] = {}
+    for title, family in places:
+        holders.setdefault(title, set()).add(family)
+    like: dict[int, set[int]] = {}
+    for title, other in zip(own.tolist(), their.tolist(), strict=True):
+        like.setdefault(title, set()).update(holders.get(other, ()))
+    recurs = np.array([len(like[title]) > 1 for title, _ in places])
+    if recurs.all() or not recurs.any():
+        return np.full(len(real.words), (recurs.sum() + 0.5) / (len(recurs) + 1))
+    counts = Counter(word for title, _ in places for word in repeats.words[title])
+
+    def describe(titles: Sequence[frozenset[str]], less: Sequence[bool]) -> Floats:
+        columns = [
+            [sum(math.log(max(counts[word] - each, 0) + 0.5) for word in words), len(words)]
+            for words, each in zip(titles, less, strict=True)
+        ]
+        found = np.array(columns, np.float64).reshape(-1, 2)
+        scores = found[:, 0] - found[:, 1] * math.log(len(places) + 1)
+        if fit_twin is None or not len(fit_twin.designs):
+            return scores[:, None]
+        title, other = match_titles(titles, fit_twin.designs.words, equal=rule.equal)
+        sizes = np.bincount(fit_twin.designs.title, minlength=len(fit_twin.designs.words))[other]
+        return np.stack([scores, np.log(np.bincount(title, sizes, len(titles)) + 0.5)], axis=1)
+
+    theirs = describe(repeats.words, [True] * len(repeats.words))[[title for title, _ in places]]
+    middle, spread = theirs.mean(axis=0), theirs.std(axis=0) + 1e-9
+    model = LogisticRegression(C=10.0).fit((theirs - middle) / spread, recurs)
+    found: Floats = model.predict_proba((describe(real.words, matched.tolist()) - middle) / spread)[:, 1]
+    return found
+
+
+def calibrate_prices(repeats: Designs, rule: Rule, *, seed: int = 0) -> Callable[[Floats], Floats]:
+    """Return a function that corrects the probability that a price recurs with its title after permuting prices.
+
+    Prices may follow titles in ways that the permutation does not keep, and then they do so within the catalog too.
+    Among products of one half whose titles recur in the other half, a logistic regression predicts whether the price
+    does too. Copies of real products do not change it: their titles recur no more than others. The corrected
+    probability is never smaller.
+    """
+    rng = np.random.default_rng(seed)
+    given, found = [np.zeros(0)], [np.zeros(0, bool)]
+    for _ in range(_HALVES):
+        half = rng.permutation(repeats.num_families) < repeats.num_families // 2
+        first, second = repeats.select(half[repeats.family]), repeats.select(~half[repeats.family])
+        own, their = match_titles(first.words, second.words, equal=rule.equal)
+        recurring = np.isin(np.arange(len(first.words)), own[np.isin(their, second.title)])
+        kept = first.by_family(count_matches(first, first, rule)) == 0
+        kept &= first.by_family(recurring[first.title].astype(np.int64)) > 0
+        given.append(permute_prices(first, second, rule, kept).of_others[kept])
+        found.append(first.by_family(count_matches(first, second, rule))[kept] > 0)
+    odds, again = special.logit(np.clip(np.concatenate(given), *_LIKE_PRICES)), np.concatenate(found)
+
+    def loss(line: Floats) -> float:
+        predicted = line[0] + line[1] * odds
+        likelihood = float((np.logaddexp(0, predicted) - again * predicted).sum()) / _HALVES
+        return likelihood + 0.5 * float(((line - [0.0, 1.0]) ** 2 / np.square(_PRIOR_SD)).sum())
+
+    intercept, slope = optimize.minimize(loss, [0.0, 1.0]).x
+
+    def correct(probability: Floats) -> Floats:
+        plain = np.clip(probability, *_LIKE_PRICES)
+        found: Floats = np.maximum(plain, special.expit(intercept + max(slope, 0.0) * special.logit(plain)))
+        return found
+
+    return correct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermutedPrices:
     """Matches of each real family after the prices of the other catalog are permuted within strata."""
 
-    expected: Floats
-    """Expected number of matching designs."""
     of_others: Floats
-    """Probability of a match if each design gets the price of another one, never its own."""
-    of_any: Floats
-    """Probability if it gets that of any one, its own included: the same before and after a permutation."""
-    if_copied: Floats
-    """The same after a copy of the family is added to the designs of its category with a similar predicted price."""
+    """Probability of a match if each design with its title gets the price of another one, never its own."""
+    alike: Floats
+    """Share of prices like its own among the designs of its category with a similar predicted price, with one more."""
 
 
 def permute_prices(real: Designs, other: Designs, rule: Rule, kept: Mask) -> PermutedPrices:
@@ -626,7 +725,7 @@ def permute_prices(real: Designs, other: Designs, rule: Rule, kept: Mask) -> Per
     own_details, their_details = (
         np.array([details[each] for each in designs.details], np.int64) for designs in (real, other)
     )
-    expected, survival, any_survival = (np.zeros(real.num_families) for _ in range(3))
+    survival = np.zeros(real.num_families)
     places = np.flatnonzero(kept[real.family])
     own, title = _join(own_title, their_title, real.title[places])
     own = places[own]
@@ -640,19 +739,11 @@ def permute_prices(real: Designs, other: Designs, rule: Rule, kept: Mask) -> Per
         near = _count_in_window(stratum, other.log_price, stratum[their], real.log_price[mine], width)
         members, own_price = sizes[stratum[their]], np.abs(other.log_price[their] - real.log_price[mine])
         others = (near - (own_price <= width + _ROUNDING)) / np.maximum(members - 1, 1)
-        family = real.family[mine]
-        expected += np.bincount(family, near / members, real.num_families)
-        for total, chance in ((survival, others), (any_survival, near / members)):
-            total += np.bincount(family, np.log1p(-np.minimum(chance, 0.99)), real.num_families)
-    alike = 1 + _count_in_window(stratum, other.log_price, own_stratum, real.log_price, width)
-    like = alike / (1 + np.append(sizes, 0)[own_stratum])
-    copied = any_survival + np.bincount(real.family, np.log1p(-np.minimum(like, 0.99)), real.num_families)
-    return PermutedPrices(
-        expected=expected,
-        of_others=-np.expm1(survival),
-        of_any=-np.expm1(any_survival),
-        if_copied=-np.expm1(copied),
-    )
+        survival += np.bincount(real.family[mine], np.log1p(-np.minimum(others, 0.99)), real.num_families)
+    near = 1 + _count_in_window(stratum, other.log_price, own_stratum, real.log_price, width)
+    share = near / (1 + np.append(sizes, 0)[own_stratum])
+    alike = np.bincount(real.family, np.log1p(-np.minimum(share, 0.99)), real.num_families)
+    return PermutedPrices(of_others=-np.expm1(survival), alike=-np.expm1(alike))
 
 
 def _number_categories(real: Designs, other: Designs) -> tuple[Index, Index]:

@@ -1,11 +1,12 @@
 """Check whether synthetic images copy real ones: identical files, identical pixels, disguised copies, replay.
 
-A disguised copy is re-encoded, resized, mirrored, turned by 90, 180 or 270 degrees, inverted, recoloured, or cropped by
-up to 10 %. On plain backgrounds a perceptual hash with the usual threshold calls nearly every pair of clothes a copy.
-Images are therefore compared in two steps, as a whole and cropped to the bounding box of the object. The correlation of
-coarse grey images in all eight orientations finds a few candidates. The fine detail of these is correlated with that of
-windows of the real image; of a negative the correlation is negative, and its absolute value counts. The figures are
-compared with those of different real products, which are searched in the same way.
+A disguised copy is re-encoded, resized, stretched, blurred, mirrored, turned by 90, 180 or 270 degrees, inverted,
+recoloured, padded, framed, put beside another image, or cropped by up to 10 %. On plain backgrounds a perceptual hash
+with the usual threshold calls nearly every pair of clothes a copy. Images are therefore compared in two steps, as a
+whole, cropped to the bounding box of the object, and without a plain frame. The correlation of coarse grey images in
+all eight orientations finds a few candidates. The fine detail of these is correlated with that of windows of the real
+image; of a negative the correlation is negative, and its absolute value counts. The figures are compared with those of
+different real products, which are searched in the same way.
 
 Letters of array shapes: N images, E edge, C channels.
 """
@@ -26,7 +27,7 @@ from generator.audit.rows import Floats, Mask, Single
 from schemas.audit import PRIVACY, Bounds, Check, Hit
 from schemas.errors import ToileError
 from schemas.fingerprints import EDGE, bounding_box, local_detail, pixel_sha256
-from schemas.images import BadImageError, decode_rgb
+from schemas.images import BadImageError, decode_rgb, read_texts
 from schemas.product import read
 
 NAMES = ("identical_picture_files", "identical_pictures", "copied_pictures", "replayed_pictures")
@@ -43,6 +44,12 @@ _WINDOWS = (1.0, 0.95, 0.9)
 """Edges of the windows of a real image that a cropped copy may show, as shares of its edge."""
 _SCALES = 5
 """Edges of windows that are tried down and right, from the whole edge to the smallest."""
+_FRAME = 6
+"""Largest difference in grey levels from the colour of a frame; compression adds a few."""
+_COLLAGE = 1.8
+"""Ratio of the edges from which an image may show two others side by side."""
+_ODD = 0.2
+"""Share of the pixels of a row or column of a frame that may differ more."""
 _BLOCK = 512
 _SAME = 0.995
 _MARGIN = 0.4
@@ -62,6 +69,10 @@ class ImageFeatures:
     whole_NEEC: Pixels
     object_NEEC: Pixels
     """Cropped to the bounding box of what is not background."""
+    inner_NEEC: Pixels
+    """Without the rows and columns at the edges that have one colour: a frame, or padding."""
+    texts: tuple[str, ...]
+    """What the metadata of the file says."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -158,21 +169,26 @@ def read_image_features(folder: Path) -> tuple[ImageFeatures, ImageFeatures]:
 def extract_features(images: Iterable[tuple[str, str, bytes]], where: str = "catalog") -> ImageFeatures:
     """Extract features of images, given as (product code, family, encoded file).
 
+    An image that is nearly twice as long as wide, or longer, is its two halves too: it may be a collage.
+
     Raises ToileError for a file that does not decode.
     """
-    names, families, files, pixels, wholes, objects = [], [], [], [], [], []
+    names, families, files, pixels, wholes, objects, inners, texts = [], [], [], [], [], [], [], []
     for name, family, file in images:
         try:
             image = decode_rgb(file)
         except BadImageError as error:
             problem = f"has an image that {error.problem}"
             raise ToileError(f"{where}: product {name}", problem, "fix the catalog") from error
-        names.append(name)
-        families.append(family)
-        files.append(hashlib.sha256(file).hexdigest())
-        pixels.append(pixel_sha256(image))
-        wholes.append(_resize(image))
-        objects.append(_resize(image.crop(bounding_box(image))))
+        for part in (image, *_split_collage(image)):
+            names.append(name)
+            families.append(family)
+            files.append(hashlib.sha256(file).hexdigest())
+            pixels.append(pixel_sha256(part))
+            wholes.append(_resize(part))
+            objects.append(_resize(part.crop(bounding_box(part))))
+            inners.append(_resize(part.crop(_find_inside(part))))
+            texts.append("\n".join(read_texts(file)))
     shape = (len(names), EDGE, EDGE, 3)
     return ImageFeatures(
         names=tuple(names),
@@ -181,7 +197,29 @@ def extract_features(images: Iterable[tuple[str, str, bytes]], where: str = "cat
         pixel_sha256=tuple(pixels),
         whole_NEEC=np.array(wholes, np.uint8).reshape(shape),
         object_NEEC=np.array(objects, np.uint8).reshape(shape),
+        inner_NEEC=np.array(inners, np.uint8).reshape(shape),
+        texts=tuple(texts),
     )
+
+
+def _split_collage(image: Image.Image) -> list[Image.Image]:
+    """Return both halves of an image whose one edge is `_COLLAGE` times the other, else nothing."""
+    width, height = image.size
+    if min(width, height) < 2 or max(width, height) < _COLLAGE * min(width, height):
+        return []
+    cut = (width // 2, height) if width > height else (width, height // 2)
+    return [image.crop((0, 0, *cut)), image.crop((width - cut[0], height - cut[1], width, height))]
+
+
+def _find_inside(image: Image.Image) -> tuple[int, int, int, int]:
+    """Return left, top, right, bottom of an image without the rows and columns at its edges that have one colour."""
+    array = np.asarray(image, np.int16)
+    corner = np.median(np.concatenate([array[0], array[-1], array[:, 0], array[:, -1]]), axis=0)
+    other = np.abs(array - corner).max(axis=2) > _FRAME
+    rows, columns = np.flatnonzero(other.mean(axis=1) > _ODD), np.flatnonzero(other.mean(axis=0) > _ODD)
+    if not rows.size or not columns.size:
+        return (0, 0, image.width, image.height)
+    return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
 def find_nearest(features: ImageFeatures, others: ImageFeatures, *, compare_detail: bool = True) -> NearestImages:
@@ -201,6 +239,7 @@ def find_nearest(features: ImageFeatures, others: ImageFeatures, *, compare_deta
     for own, their, scales in (
         (features.whole_NEEC, others.whole_NEEC, _WINDOWS),
         (features.object_NEEC, others.object_NEEC, _WINDOWS[:1]),
+        (features.inner_NEEC, others.whole_NEEC, _WINDOWS[:1]),
     ):
         theirs = _descriptors(their)
         for flipped in (own, own[:, :, ::-1]):  # as it is, and mirrored
@@ -375,6 +414,8 @@ def concatenate(first: ImageFeatures, second: ImageFeatures) -> ImageFeatures:
         pixel_sha256=first.pixel_sha256 + second.pixel_sha256,
         whole_NEEC=np.concatenate([first.whole_NEEC, second.whole_NEEC]),
         object_NEEC=np.concatenate([first.object_NEEC, second.object_NEEC]),
+        inner_NEEC=np.concatenate([first.inner_NEEC, second.inner_NEEC]),
+        texts=first.texts + second.texts,
     )
 
 
@@ -388,6 +429,8 @@ def select(features: ImageFeatures, kept: Mask) -> ImageFeatures:
         pixel_sha256=tuple(features.pixel_sha256[k] for k in chosen),
         whole_NEEC=features.whole_NEEC[chosen],
         object_NEEC=features.object_NEEC[chosen],
+        inner_NEEC=features.inner_NEEC[chosen],
+        texts=tuple(features.texts[k] for k in chosen),
     )
 
 
@@ -416,7 +459,7 @@ def _check_replay(
         ),
         figures={"near": near, "member_rate": test.member_rate, "holdout_rate": test.holdout_rate},
     )
-    return decide(check, smallest_detectable_leak(test, bounds.replay_p / 2), "train families", bounds)
+    return decide(check, smallest_detectable_leak(test, bounds.replay_p / 2), "train families", bounds.smallest_leak)
 
 
 def _test_excess(members: ImageFeatures, holdout: ImageFeatures, release: ImageFeatures, near: float) -> LeakageTest:

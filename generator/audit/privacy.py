@@ -51,6 +51,7 @@ _COPIED = {
     "copied_rows": "the same title words, categories and prices",
     "copied_near_rows": f"the same title words and {_NEAR}",
     "copied_altered_rows": f"at most one word of the title changed and {_NEAR}",
+    "copied_titles": "the same title words, at whatever price and in whatever category",
 }
 
 
@@ -69,7 +70,7 @@ class _Comparison:
     reference: NeighbourStats
     """Of their rows among other real families."""
     matches: copies.Matches
-    unseen: copies.Unseen | None
+    fit_twin: copies.FitTwin | None
 
     def replay_tests(self) -> list[membership.LeakageTest]:
         return membership.run_leakage_tests(self.real, self.release, self.rare, self.matches)
@@ -95,8 +96,8 @@ class RealReference:
     """The families that the membership attacks score: a random sample of a large catalog."""
     scored_neighbours: NeighbourStats
     scored_families: Mask
-    unseen: copies.Unseen | None
-    """Chance matches with twins whose fit has not seen a family; None if no spec can be fitted to the rows."""
+    fit_twin: copies.FitTwin | None
+    """Designs of an exact fit to the members; None if no spec can be fitted to them."""
     baseline: Mapping[str, membership.Baseline]
     """What each attack learns from an honest fit."""
 
@@ -109,6 +110,7 @@ def measure_reference(
     `real_extra` are the user's own columns of the real catalog, which a fit reads too.
     """
     own = refits.list_cells(real.table, real_extra or {})
+    own_twin = refits.generate_fit_twin(real, bounds.min_support, own)
     twins = refits.generate_unseen_twins(real, bounds.min_support, own)
     reference = _measure_neighbours(real)
     if twins is None:
@@ -116,7 +118,7 @@ def measure_reference(
     scored_twins = [(unseen[reference.scored_families], table) for unseen, table in twins]
     return replace(
         reference,
-        unseen=copies.measure_unseen(real.table, twins),
+        fit_twin=None if own_twin is None else copies.encode_fit_twin(real.table, own_twin),
         baseline=membership.measure_baseline(reference.scored, reference.scored_neighbours, scored_twins),
     )
 
@@ -133,7 +135,7 @@ def _measure_neighbours(real: RealCatalog, seed: int = 0) -> RealReference:
         scored=real.select(scored),
         scored_neighbours=neighbours.select(scored[table.family]),
         scored_families=scored,
-        unseen=None,
+        fit_twin=None,
         baseline={},
     )
 
@@ -165,6 +167,7 @@ def check_rows(
 
 
 def _compare(real: RealCatalog, release: AuditTable, reference: RealReference) -> _Comparison:
+    matches = copies.match_catalogs(real.table, release)
     release = drop_duplicates(release)
     return _Comparison(
         real=real,
@@ -173,8 +176,8 @@ def _compare(real: RealCatalog, release: AuditTable, reference: RealReference) -
         scored=reference.scored,
         released=measure_neighbours(reference.scored.table, release),
         reference=reference.scored_neighbours,
-        matches=copies.match_catalogs(real.table, release),
-        unseen=reference.unseen,
+        matches=matches,
+        fit_twin=reference.fit_twin,
     )
 
 
@@ -184,8 +187,8 @@ def _compare_half(real: RealCatalog, reference: RealReference) -> _Comparison:
     released = np.zeros(real.table.num_families, bool)
     released[np.random.default_rng(0).permutation(members)[: len(members) // 2]] = True
     rest = real.select(~released)
-    unseen = None if reference.unseen is None else reference.unseen.select(~released)
-    return _compare(rest, real.table.select(released), replace(_measure_neighbours(rest), unseen=unseen))
+    control = replace(_measure_neighbours(rest), fit_twin=reference.fit_twin)
+    return _compare(rest, real.table.select(released), control)
 
 
 def _check_verbatim(real: RealCatalog, synthetic: AuditTable, bounds: Bounds) -> Findings:
@@ -311,51 +314,63 @@ def _check_replay(comparison: _Comparison, control: _Comparison, bounds: Bounds)
                 ),
                 figures.get("smallest_leak"),
                 "train families",
-                bounds,
+                bounds.smallest_leak,
             )
         )
     return Findings(checks=checks)
 
 
 def _check_copies(comparison: _Comparison, control: _Comparison, bounds: Bounds) -> Findings:
-    """Test whether distinctive real families, of train or not, match synthetic ones more often than by chance."""
+    """Test whether distinctive real products, of train or not, match synthetic ones more often than by chance."""
     tests, controls = (
-        copies.run_copy_tests(each.matches, each.unseen, bounds.min_support) for each in (comparison, control)
+        copies.run_copy_tests(each.matches, each.fit_twin, bounds.min_support) for each in (comparison, control)
     )
+    real_p = {test.name: test.p for test in controls}  # of more tests where only the synthetic catalog has no prices
     checks = []
-    for test, p, other in zip(tests, holm([test.p for test in tests]), controls, strict=True):
+    for test, p in zip(tests, holm([test.p for test in tests]), strict=True):
         leak = test.smallest_leak(bounds.copies_p / len(tests))
+        if leak is not None:  # of the products; each copied row is one of them
+            leak *= len(test.hit) / len(comparison.real.table)
+        matched, chance = int(test.hit.sum()), float(test.chance.sum())
         figures = {
-            "products": float(test.products),
-            "matched": float(test.hits.sum()),
-            "chance": float(test.chance.sum()),
+            "products": float(len(test.hit)),
+            "matched": float(matched),
+            "chance": chance,
             "p": test.p,
+            "fit_twin_is_control": float(test.is_twin),
         }
+        how = (
+            "a large twin of an exact fit to train, which this catalog looks like"
+            if test.is_twin
+            else "how often the titles and prices of this catalog recur in itself, and in a twin of a fit to train"
+        )
         checks.append(
             decide(
                 Check(
                     name=test.name,
                     kind=PRIVACY,
                     value=p,
-                    real_against_real=other.p,
+                    real_against_real=real_p[test.name],
                     bound=bounds.copies_p,
                     better="higher",
                     passed=p >= bounds.copies_p,
                     meaning=(
                         f"Probability of so many real products, of train or holdout, that come back with "
-                        f"{_COPIED[test.name]}, if nothing was copied: {test.hits.sum():,} of {test.products:,} that "
-                        f"are like no other real one; {test.chance.sum():.1f} by chance, the larger number of two "
-                        "controls: twins whose fit has not seen a product, and permuted prices. A match weighs more "
-                        f"where chance gives fewer. Higher is better (p, adjusted for {len(tests)} tests); real "
-                        f"against real gives {other.p:.2g}."
+                        f"{_COPIED[test.name]}, if nothing was copied: {matched:,} of {len(test.hit):,} that are like "
+                        f"no other real one; {chance:.1f} by chance, by the control: {how}. A match weighs more where "
+                        f"chance gives fewer. Higher is better (p, adjusted for {len(tests)} tests); real against real "
+                        f"gives {real_p[test.name]:.2g}."
                     ),
                     figures=figures if leak is None else {**figures, "smallest_leak": leak},
                 ),
                 leak,
-                "all products",
-                bounds,
+                "the rows",
+                bounds.smallest_verbatim_leak if test.name == copies.ROWS.name else bounds.smallest_leak,
             )
         )
+    if len(tests) < len(copies.RULES):
+        why = "does not apply: a catalog has no prices, so titles are compared as whole rows"
+        checks.append(skip_check(copies.TITLES.name, PRIVACY, why))
     return Findings(checks=checks)
 
 
@@ -471,7 +486,10 @@ def check_spec(
     members = real.members
     provenance = spec.provenance
     k = bounds.min_support if provenance is None else max(1, provenance.min_support)
-    rare_strings, num_real = verbatim.find_rare_strings(spec, members, real.holdout, k, verbatim.list_public_words())
+    public = verbatim.list_public_words()
+    if provenance is not None and provenance.private and refits.has_public_categories(provenance):
+        public |= {name for name, place in verbatim.list_names(spec).items() if place == "a category"}
+    rare_strings, num_real = verbatim.find_rare_strings(spec, members, real.holdout, k, public)
     strings = count_check(
         "string_support",
         rare_strings,

@@ -9,7 +9,7 @@ import hashlib
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ from generator.audit.rows import AuditTable, Floats, Mask, RealCatalog, encode_p
 from generator.audit.verbatim import contains_words, list_names, list_public_words, list_title_strings
 from generator.fit.families import find_fixed
 from generator.fit.fit_spec import FitOptions, fit
-from generator.sampling.products import products
+from generator.sampling.products import TITLES_IN_BLOCK, products
 from schemas.audit import Hit
-from schemas.catalog import CatalogSpec, ProductKind, list_kinds
+from schemas.catalog import CatalogSpec, ProductKind, Provenance, list_kinds
 from schemas.errors import ToileError
 from schemas.manifest import Manifest, ShardFile
 from schemas.product import Product, to_table
@@ -33,10 +33,12 @@ from schemas.util.files import as_document, write_json
 from schemas.validation import from_document
 
 _FOLDS = 3
-_TWINS = 5
-"""Designs of the unseen twins, for each real family."""
-_FEWEST_TWINS = 3000
-_MOST_TWINS = 20_000
+_FIT_TWIN = 40_000
+"""Products of the twin of a fit to train, at most."""
+_TIMES_REAL = 50
+"""And at most so many for each real row."""
+_BLOCKS = 40
+"""Largest number of blocks of titles (`distinct_titles`) that they are taken from."""
 Refit = Callable[[Sequence[Product]], CatalogSpec]
 """Fit train rows with the settings of the audited spec."""
 _ONE_PRICE = 100.0
@@ -159,6 +161,25 @@ def list_cells(table: AuditTable, extra: Mapping[str, Sequence[Any]]) -> OwnCell
     }
 
 
+def generate_fit_twin(
+    real: RealCatalog, min_support: int, own: OwnCells | None = None, *, num: int = _FIT_TWIN, seed: int = 0
+) -> AuditTable | None:
+    """Generate a large twin of an exact fit to the members; None if they cannot be fitted.
+
+    A fit that keeps what a single family has would excuse copies, so `min_support` is at least 2. Products of a block
+    may avoid the titles of those before them: as many of each block are taken as a catalog of the size of the real one
+    has.
+    """
+    spec = _fit_exact(real, real.members.products, max(min_support, 2), own)
+    if spec is None:
+        return None
+    num, of_block = min(num, _TIMES_REAL * len(real.table)), min(len(real.table), TITLES_IN_BLOCK)
+    parts = [(0, num)]
+    if spec.distinct_titles and of_block < TITLES_IN_BLOCK:
+        parts = [(k * TITLES_IN_BLOCK, of_block) for k in range(min(math.ceil(num / of_block), _BLOCKS))]
+    return _encode_twin(real, (row for start, size in parts for row in products(spec, seed, start, size)))
+
+
 def generate_unseen_twins(
     real: RealCatalog, min_support: int, own: OwnCells | None = None, *, seed: int = 0
 ) -> list[tuple[Mask, AuditTable]] | None:
@@ -166,45 +187,56 @@ def generate_unseen_twins(
 
     The products, of train or not, are divided into `_FOLDS` folds with all of their families. For each fold a spec
     is fitted to all others, which are about as many as train has; `min_support` is scaled by the difference.
-    Returns the families of each fold, and a catalog with as many designs as make chance visible. Catalogs without
-    prices are fitted with one price.
+    Returns the families of each fold, and a catalog with as many designs as there are real rows.
     """
     product = find_products(real.table)
     fold = (np.random.default_rng(seed).permutation(int(product.max()) + 1) % _FOLDS)[product]
-    priced = has_prices(real.table)
-    first = next((row for row in real.table.products if row.currency_code and row.country_code), None)
-    num = min(max(_TWINS * real.table.num_families, _FEWEST_TWINS), _MOST_TWINS)
     found = []
     for number in range(_FOLDS):
         unseen = fold == number
         rows = [
-            replace(
-                row,
-                split="train",
-                full_price=row.full_price if priced else _ONE_PRICE,
-                price=row.price if priced else _ONE_PRICE,
-            )
+            row
             for row, hidden in zip(real.table.products, unseen[real.table.family].tolist(), strict=True)
             if not hidden
         ]
-        options = FitOptions(
-            min_support=max(1, round(min_support * (~unseen).sum() / max(real.member.sum(), 1))),
-            currency="USD" if first is None else first.currency_code,
-            country="USA" if first is None else first.country_code,
-            images=False,
-        )
-        try:
-            spec = _fit_rows(rows, options, own or {})
-        except ToileError:
+        spec = _fit_exact(real, rows, max(1, round(min_support * (~unseen).sum() / max(real.member.sum(), 1))), own)
+        if spec is None:
             return None
         single = replace(spec.colourways, repeat_share=0.0)
         leaves = tuple(replace(category, colourways=None) for category in spec.categories)
         spec = replace(spec, colourways=single, categories=leaves)  # one row a design
-        twin = products(spec, seed + number, 0, num)
-        found.append(
-            (unseen, encode_products([row if priced else replace(row, full_price=None, price=None) for row in twin]))
-        )
+        found.append((unseen, _encode_twin(real, products(spec, seed + number, 0, len(real.table)))))
     return found
+
+
+def _fit_exact(
+    real: RealCatalog, rows: Sequence[Product], min_support: int, own: OwnCells | None
+) -> CatalogSpec | None:
+    """Fit rows of the real catalog without noise; None if they cannot be fitted.
+
+    Catalogs without prices are fitted with one price.
+    """
+    first = next((row for row in real.table.products if row.currency_code and row.country_code), None)
+    options = FitOptions(
+        min_support=min_support,
+        currency="USD" if first is None else first.currency_code,
+        country="USA" if first is None else first.country_code,
+        images=False,
+    )
+    rows = [replace(row, split="train") for row in rows]
+    if not has_prices(real.table):
+        rows = [replace(row, full_price=_ONE_PRICE, price=_ONE_PRICE) for row in rows]
+    try:
+        return _fit_rows(rows, options, own or {})
+    except ToileError:
+        return None
+
+
+def _encode_twin(real: RealCatalog, twin: Iterable[Product]) -> AuditTable:
+    """Encode a twin, without prices if the real catalog has none."""
+    if has_prices(real.table):
+        return encode_products(list(twin))
+    return encode_products([replace(row, full_price=None, price=None) for row in twin])
 
 
 def most_influential(information: Floats, num: int, seed: int = 0) -> list[int]:
@@ -216,6 +248,11 @@ def most_influential(information: Floats, num: int, seed: int = 0) -> list[int]:
     return [*rare, *others]
 
 
+def has_public_categories(provenance: Provenance) -> bool:
+    """Return whether the categories of a private fit were given as public: its ledger spends nothing on them."""
+    return any(entry.statistic == "categories" and not entry.epsilon for entry in provenance.ledger)
+
+
 def make_refit(spec: CatalogSpec, own: OwnCells | None = None) -> Refit:
     """Return a function that fits rows with the settings in the spec's provenance; images are not read.
 
@@ -224,6 +261,7 @@ def make_refit(spec: CatalogSpec, own: OwnCells | None = None) -> Refit:
     """
     assert spec.provenance is not None, "only a fitted spec can be fitted again"
     public = {entry.statistic for entry in spec.provenance.ledger if not entry.epsilon}
+    given = has_public_categories(spec.provenance)
     paths = tuple(dict.fromkeys((first, second, leaf) for first, second, leaf in (c.path for c in spec.categories)))
     prices = spec.provenance.price_range
     keep = tuple(name for name in spec.extra if any(name in cells for cells in (own or {}).values()))
@@ -231,7 +269,7 @@ def make_refit(spec: CatalogSpec, own: OwnCells | None = None) -> Refit:
         epsilon=spec.provenance.epsilon if spec.provenance.private else None,
         delta=spec.provenance.delta or 1e-6,
         min_support=spec.provenance.min_support,
-        categories=paths if spec.provenance.private and "categories" in public else None,
+        categories=paths if spec.provenance.private and given else None,
         price_range=(prices[0], prices[1]) if prices else None,
         unit="row" if spec.provenance.unit == "row" else "family",
         name=spec.name,

@@ -5,6 +5,7 @@ passed = audit(Path("data/real"), Path("data/twin"), out=Path("results/audit")).
 """
 
 import base64
+import math
 import textwrap
 from bisect import bisect_right
 from collections import Counter
@@ -33,6 +34,7 @@ from generator.fit.vocabulary import find_attribute_columns, read_colour, read_m
 from generator.pages.catalog_page import make_thumbnail, spec_of
 from schemas.audit import (
     AUDIT,
+    COPIED_ROWS,
     FAIL,
     FIDELITY,
     INCONCLUSIVE,
@@ -73,6 +75,7 @@ _DISPLAY_NAMES = {
     "wrong_prices": "price error",
 }
 """Names in audit.json that people read as something else."""
+_HEADLINES = {PASS: "Passed", FAIL: "Failed", INCONCLUSIVE: "Inconclusive"}
 _STATUS_WORDS = {PASS: "ok", FAIL: "FAIL", INCONCLUSIVE: INCONCLUSIVE, NOT_APPLICABLE: "-"}
 _LINE = 100
 """Characters of a line of the terminal."""
@@ -165,7 +168,9 @@ def audit(
     images = concatenate(*read_image_features(synthetic_folder)) if len(train) else train
     progress("checking rows")
     extra, real_extra = read_extra_columns(synthetic_folder), read_extra_columns(real_folder)
-    found = check_rows(real, synthetic, bounds, extra, real_extra)
+    texts = dict(zip(images.names, images.texts, strict=True))
+    in_files = {"text in the image file": [texts.get(row.product_code) for row in synthetic.products]}
+    found = check_rows(real, synthetic, bounds, {**extra, **in_files}, real_extra)
     progress("comparing images")
     found += check_images(train, holdout, images, bounds)
     if spec is None:
@@ -253,6 +258,7 @@ def render_report(audit: Audit, data: PageData) -> str:
         "audit.html.j2",
         styles=("base.css.j2", "page.css.j2", "audit.css.j2"),
         audit=audit,
+        headline=_HEADLINES[audit.verdict],
         verdict=summarize(audit),
         groups=[(kind, [check for check in audit.checks if check.kind == kind]) for kind in (PRIVACY, FIDELITY)],
         name=display_name,
@@ -269,8 +275,8 @@ def render_report(audit: Audit, data: PageData) -> str:
 
 
 def summarize(audit: Audit) -> list[str]:
-    """Return the verdict in one sentence for privacy and one for fidelity."""
-    return [_summarize_kind(audit, kind) for kind in (PRIVACY, FIDELITY)]
+    """Return the verdict: sentences on privacy, on the size of a leak that is excluded, and on fidelity."""
+    return [_summarize_kind(audit, PRIVACY), *_summarize_copies(audit), _summarize_kind(audit, FIDELITY)]
 
 
 def format_audit(audit: Audit) -> list[str]:
@@ -579,6 +585,20 @@ def _summarize_kind(audit: Audit, kind: str) -> str:
         which = f"all {counts[PASS]} checks that apply and can see a small {what}" if unclear else ""
         return f"{kind.capitalize()}: {which or f'all {len(checks)} checks that apply'} pass{decides}.{end}"
     return f"{kind.capitalize()}: {counts[FAIL]} of {len(checks)} checks fail{decides}: {failed}.{end}"
+
+
+def _summarize_copies(audit: Audit) -> list[str]:
+    """Say how small a leak of whole rows is excluded, if the check for it applies and does not fail."""
+    check = next((check for check in audit.checks if check.name == COPIED_ROWS), None)
+    if check is None or check.status not in (PASS, INCONCLUSIVE):
+        return []
+    leak, wanted = audit.smallest_verbatim_leak, f"{audit.bounds.smallest_verbatim_leak:.0%}"
+    if leak is None:
+        return ["Copied rows: inconclusive. This table is so small that copies of its rows cannot be told from chance."]
+    size = f"verbatim copies of {leak:.1%} of the real rows ({math.ceil(leak * audit.num_real):,}) or more are excluded"
+    if check.status == PASS:
+        return [f"Copied rows: {size} (with power 0.8)."]
+    return [f"Copied rows: inconclusive. Only {size} (with power 0.8), and a pass excludes {wanted}."]
 
 
 def _percents(*shares: float) -> list[tuple[float, str]]:

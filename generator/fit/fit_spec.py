@@ -624,7 +624,10 @@ def _count_repeats(titles: Sequence[Any]) -> float:
 
 
 def _to_spec(found: Fit) -> CatalogSpec:
-    return from_document(parse_document(to_yaml(found), "the fitted spec", is_json=False), "catalog", "fit")
+    spec: CatalogSpec = from_document(
+        parse_document(to_yaml(found), "the fitted spec", is_json=False), "catalog", "fit"
+    )
+    return spec
 
 
 def _invent_shop(name: str, currency: str, country: str, members: Sequence[Family], min_support: int) -> Document:

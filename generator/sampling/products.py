@@ -62,7 +62,7 @@ ROW_COLUMNS = tuple(name for name in COLUMNS if name != "image")
 _BATCH = 50_000
 _FAMILIES_IN_BLOCK = 16
 """Length of a block of products in largest families, where categories have different colourways."""
-_TITLES_IN_BLOCK, _MOST_ATTEMPTS = 2048, 16
+TITLES_IN_BLOCK, _MOST_ATTEMPTS = 2048, 16
 """Products whose titles are compared with each other, and attempts to find a new title."""
 _MOST_PLACES = 2**20
 """Places of blocks that are in memory at once."""
@@ -396,7 +396,7 @@ def _sample_designs(
     """Sample the title template of each design, and the value numbers of the attributes that it decides."""
     attempt_D = None
     if catalog.spec.distinct_titles:
-        block_D, inner_D = np.divmod(design_D, _TITLES_IN_BLOCK)
+        block_D, inner_D = np.divmod(design_D, TITLES_IN_BLOCK)
         attempt_D = np.zeros_like(design_D)
         for block in np.unique(block_D).tolist():
             rows = np.flatnonzero(block_D == block)
@@ -420,7 +420,7 @@ def _count_attempts(spec: CatalogSpec, seed: int, block: int) -> Index:
     `distinct_titles`, until its title is new or the attempts are used up.
     """
     catalog = compile_catalog(spec)
-    index_N = np.arange(block * _TITLES_IN_BLOCK, (block + 1) * _TITLES_IN_BLOCK)
+    index_N = np.arange(block * TITLES_IN_BLOCK, (block + 1) * TITLES_IN_BLOCK)
     design_D = np.unique(family_start(spec, seed, index_N))
     design_D = design_D[design_D >= index_N[0]]
     kind_D = sample_kinds(catalog, seed, design_D)

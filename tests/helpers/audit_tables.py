@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 
 from generator.render import draw
 from generator.sampling.products import products
@@ -85,21 +85,35 @@ def change_title(change: Callable[[str], str]) -> Change:
     return lambda row: replace(row, title=change(row.title or ""))
 
 
-def move_prices(row: Product) -> Product:
-    """Raise the prices of a row by 1 %."""
+def scale_prices(row: Product, factor: float) -> Product:
+    """Multiply the prices of a row."""
     full, paid = row.full_price, row.price
-    return replace(row, full_price=full and round(full * 1.01, 2), price=paid and round(paid * 1.01, 2))
+    return replace(row, full_price=full and round(full * factor, 2), price=paid and round(paid * factor, 2))
 
 
 CHANGES: dict[str, Change] = {
     "verbatim": lambda row: row,
-    "prices moved by 1 %": move_prices,
+    "prices moved by 1 %": lambda row: scale_prices(row, 1.01),
     "one letter added": change_title(lambda title: f"{title[: len(title) // 2]}q{title[len(title) // 2 :]}"),
     "accents": change_title(lambda title: title.replace("a", "á").replace("e", "é").upper()),
     "hyphens for blanks": change_title(lambda title: title.replace(" ", "-")),
     "a hyphen in a word": change_title(lambda title: f"{title[:3]}-{title[3:]}"),
     "words reversed": change_title(lambda title: "  ".join(reversed(title.split()))),
     "one word added": change_title(lambda title: f"{title} Zephyr"),
+    "one word left out": change_title(lambda title: " ".join(title.split()[:-1]) or title),
+    "separators": change_title(lambda title: title.upper().replace(" ", " | ")),
+    "brand and size added": change_title(lambda title: f"Quandor® {title} - size XXL (EU 61)"),
+    "translated colours": change_title(
+        lambda title: " ".join({"Black": "Noir", "White": "Weiß", "Red": "Rosso"}.get(w, w) for w in title.split())
+    ),
+    "invisible characters": change_title("\u200b".join),
+    "letters of another script": change_title(lambda title: title.translate(str.maketrans("aeo", "аео"))),
+    "markup": change_title(lambda title: f"<b>{title.replace(' ', '&nbsp;')}</b>"),
+    "prices in another currency": lambda row: scale_prices(row, 0.92251),
+    "prices times 1.25": lambda row: scale_prices(row, 1.25),
+    "prices end in .99": lambda row: replace(row, full_price=row.full_price and np.floor(row.full_price) - 0.01),
+    "other categories": lambda row: replace(row, category1_code="UNISEX", category3_code="SALE"),
+    "no prices": lambda row: replace(row, full_price=None, price=None),
 }
 """What hides a copy of a row."""
 
@@ -121,6 +135,22 @@ def turn_hue(image: Image.Image) -> Image.Image:
     return Image.merge("HSV", (hue.point(lambda value: (value + 90) % 256), *rest)).convert("RGB")
 
 
+def put_beside(image: Image.Image) -> Image.Image:
+    """Put an image beside a picture of stripes."""
+    stripes = Image.fromarray(np.tile(np.arange(image.width, dtype=np.uint8) * 9, (image.height, 1))).convert("RGB")
+    both = Image.new("RGB", (2 * image.width, image.height))
+    both.paste(stripes, (0, 0))
+    both.paste(image, (image.width, 0))
+    return both
+
+
+def change_background(image: Image.Image) -> Image.Image:
+    """Give what has the colour of the border another light colour."""
+    pixels = np.asarray(image).astype(np.int16)
+    plain = np.abs(pixels - np.median(pixels[0], axis=0)).sum(axis=2) < 40
+    return Image.fromarray(np.where(plain[..., None], (205, 210, 200), pixels).astype(np.uint8))
+
+
 DISGUISES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "encoded again": lambda image: image,
     "half the size": lambda image: image.resize((image.width // 2, image.height // 2), Image.Resampling.BICUBIC),
@@ -140,6 +170,14 @@ DISGUISES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "another hue": turn_hue,
     "brighter": lambda image: image.point(lambda value: min(255, round(1.3 * value))),
     "darker": lambda image: image.point(lambda value: round(0.7 * value)),
+    "flipped": ImageOps.flip,
+    "blurred": lambda image: image.filter(ImageFilter.GaussianBlur(0.7)),
+    "stretched": lambda image: image.resize((round(1.2 * image.width), image.height), Image.Resampling.BICUBIC),
+    "padded": lambda image: ImageOps.expand(image, round(0.2 * image.width), "white"),
+    "framed": lambda image: ImageOps.expand(image, round(0.05 * image.width), "black"),
+    "beside another": put_beside,
+    "another background": change_background,
+    "sepia": lambda image: ImageOps.colorize(ImageOps.grayscale(image), "#2b1d0e", "#f5e6c8"),
 }
 """What hides a copy of an image."""
 

@@ -89,11 +89,11 @@ def _shade_product(scene: Scene) -> tuple[Float32Array, Float32Array]:
         return colours, alpha
     window = _padded_slice(rows, side), _padded_slice(columns, side)
     crumpled = copy.copy(scene)
-    (crumpled.height,) = allocate_planes(1, side)
+    crumpled.height, crumpled.shade = allocate_planes(2, side)
     limp = scene.appearance.silhouette in LIMP
     flat = np.float32(scene.shot.uniform("flat", *FLATNESS) if limp else 1.0)
     np.add(flat * scene.height, scene.drape.height, out=crumpled.height)
-    crumpled.shade = 1 - np.float32(SHADOW_SHARE if limp else 0.8) * (1 - scene.shade)
+    crumpled.shade[:] = 1 - np.float32(SHADOW_SHARE if limp else 0.8) * (1 - scene.shade)
     colours[window] = shade_window(crumpled, window, scene.lamp, TEXTURE_SHARE if limp else 1.0)
     return colours, alpha
 
@@ -193,7 +193,7 @@ def _develop(light: Float32Array, shot: Variation) -> Image.Image:
     settings = (
         shot.uniform("exposure", 0.72, 1.15) / BRIGHTEST,
         shot.uniform("saturation", 0.90, 1.35),
-        shot.uniform("sharp", 0.2, 1.1),
+        shot.uniform("sharp", 0.0, 0.6),
         0.030 * shot.uniform("poor light", 0.05, 1.0) ** 2,
     )
     return Image.fromarray(tone_map(light, _tone_curve(shot), settings, white_noise_tile(), (row, column)))

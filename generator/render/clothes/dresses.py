@@ -1,6 +1,7 @@
 """Draw dresses."""
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 from generator.render.clothes.collars import draw_inside_back, round_neck, v_neck
 from generator.render.clothes.folds import body_folds
@@ -179,7 +180,7 @@ def _draw_front(
     scene: Scene, measures: GarmentMeasures, neckline: Curve, hem: Hem, style: str, *, sleeved: bool
 ) -> None:
     """Draw the cloth of the front from the neckline to the hem."""
-    upper = body_outline(measures, neckline)[:3]
+    upper = [cast(Curve, each) for each in body_outline(measures, neckline)[:3]]
     if not sleeved:
         upper[2] = armhole_line(measures)
     waist = (measures.waist, measures.waist_at)

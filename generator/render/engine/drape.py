@@ -18,7 +18,7 @@ CREASES = ((0.150, 0.0085, 3.0), (0.075, 0.0044, 2.4), (0.036, 0.0019, 1.8))
 """Distance, height (units) and length over distance of the creases of each scale in fully creased cloth."""
 UNDULATION = 0.30, 0.010
 """Cell and height of the slow rise and fall of cloth on a floor, in units."""
-SHIFTS = ((0.34, 0.0160), (0.13, 0.0072), (0.05, 0.0022))
+SHIFTS = ((0.34, 0.0070), (0.13, 0.0030), (0.05, 0.0012))
 """Cell and size of the random shifts of limp cloth, as shares of the sheet."""
 GATHER = 0.010
 """Shift against the slope of a fold, as a share of the sheet."""

@@ -342,17 +342,20 @@ def composite_panel(
     mask: Float32Array,
     relief: Float32Array,
     labels: tuple[int, int],
-    look: tuple[float, float, float, float],
+    look: tuple[float, float],
+    threads: tuple[float, float, float, float],
     planes: Float32Array,
     owners: UInt8Array,
 ) -> None:
     """Composite a panel into the planes of a scene.
 
     The planes are alpha, height, shade, padding, u, v, top share, x, y; `owners` has top cloth, second cloth and part.
-    Each pixel keeps the two cloths that cover most of it, and the share of the top one.
+    Each pixel keeps the two cloths that cover most of it, and the share of the top one. `look` is received light and
+    quilting, `threads` cosine and sine of their direction, and where the piece was cut out of the cloth (units).
     """
     cloth, name = labels
-    value, padded, c, s = look
+    value, padded = look
+    c, s, cut_u, cut_v = threads
     alpha, height, shade, quilt, u, v, share = (
         planes[0],
         planes[1],
@@ -377,8 +380,8 @@ def composite_panel(
                     under[i, j], share[i, j] = cloth, 0
                 if name:
                     part[i, j] = name
-                u[i, j] = c * x[i, j] - s * y[i, j]
-                v[i, j] = s * x[i, j] + c * y[i, j]
+                u[i, j] = c * x[i, j] - s * y[i, j] + cut_u
+                v[i, j] = s * x[i, j] + c * y[i, j] + cut_v
                 continue
             keep = np.float32(1) - m
             first, second = share[i, j] * alpha[i, j] * keep, (1 - share[i, j]) * alpha[i, j] * keep
@@ -401,5 +404,5 @@ def composite_panel(
             if name and (m >= 0.5 or part[i, j] == 0):
                 part[i, j] = name
             if m > 0.5:
-                u[i, j] = c * x[i, j] - s * y[i, j]
-                v[i, j] = s * x[i, j] + c * y[i, j]
+                u[i, j] = c * x[i, j] - s * y[i, j] + cut_u
+                v[i, j] = s * x[i, j] + c * y[i, j] + cut_v

@@ -35,6 +35,8 @@ RIM_WIDTH = 0.0023
 """Width of the rim, and of the contact shadow of a panel, in units."""
 SEAM_SHADE, CONTACT_SHADE = 0.85, 0.75
 """Darkness of seams and of contact shadows, relative to what the panels ask for."""
+CUT_OUT = frozenset({"sleeve", "pocket", "collar", "cuff"})
+"""Parts whose pattern does not continue that of the body."""
 MAX_SEGMENT = 0.03
 """Maximum length of a straight segment of an outline that is warped, in units."""
 NO_BEND = np.zeros((0, 6))
@@ -448,6 +450,13 @@ class Scene:
             self.shade[area.window], soft, near, strengths, down * RIM_WIDTH * unit, right * RIM_WIDTH * unit
         )
 
+    def _cut_out(self, part: str | None, grain: float) -> tuple[float, float]:
+        """Return where in the cloth this design cuts a piece out (units): patterns do not continue across its seams."""
+        if part not in CUT_OUT:
+            return 0.0, 0.0
+        name = f"cut out {part} {grain > 0}"
+        return self.design.uniform(f"{name} across", 0.0, 0.2), self.design.uniform(f"{name} down", 0.0, 0.2)
+
     def _composite(
         self,
         window: Window,
@@ -463,7 +472,8 @@ class Scene:
             mask,
             height,
             (self.cloth_names.index(cloth) + 1, part_id(part, cloth)),
-            (float(shade), float(padded), math.cos(grain), math.sin(grain)),
+            (float(shade), float(padded)),
+            (math.cos(grain), math.sin(grain), *self._cut_out(part, grain)),
             self.planes[:, rows, columns],
             self.labels[:, rows, columns],
         )

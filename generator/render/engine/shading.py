@@ -1,12 +1,14 @@
 """Compiled kernels of lighting: from height and finish at every pixel to linear light and to 8-bit levels."""
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from generator.render.engine import Float32Array, Float64Array, UInt8Array, njit_cached
 
+Height = float | np.floating[Any]
 STEP_GLOSS = 2.0
 """How far a step between two pixels dims the highlight."""
 STEP_DAMPING = 0.5
@@ -53,7 +55,7 @@ def accumulate_surface(
 
 
 @njit_cached
-def slope_between(before: float, here: float, after: float, jump: float) -> tuple[float, float]:
+def slope_between(before: Height, here: Height, after: Height, jump: float) -> tuple[float, float]:
     """Return slope and bend of a height field at the middle of three pixels (pixels per pixel).
 
     Where the slope changes by more than `jump` from one pixel to the next, one of them belongs to a nearer part, and

@@ -5,7 +5,8 @@ body share one depth buffer, so that near parts hide far ones; the heights of th
 
     body = SolidBody(scene, Viewpoint(yaw=0.6, pitch=0.3))
     body.add(points, "main", back="lining")
-    body.draw(0.9)
+    body.fit_camera(0.8)
+    body.draw()
 """
 
 import math
@@ -21,7 +22,7 @@ from generator.render.engine.scene import Scene, Window
 
 Points = Float64Array
 """Points in space, shape (..., 3)."""
-SAMPLES = 3
+SAMPLES = 2
 """Samples along a side of each pixel."""
 ROUNDNESS = 0.75
 """Height of the scene over true depth; the true value 1 is too dark at the sides for a softbox."""
@@ -325,9 +326,9 @@ def rasterize_grid(
                             continue
                         depth[row, column] = z
                         owner[row, column] = name
-                        if row % 3 == 1 and column % 3 == 1:
+                        if row % SAMPLES == 1 and column % SAMPLES == 1:
                             for k in range(3):
-                                shown[row // 3, column // 3, k] = (
+                                shown[row // SAMPLES, column // SAMPLES, k] = (
                                     (1 - b - c) * looks[i, j, k] + b * looks[bi, bj, k] + c * looks[ci, cj, k]
                                 )
 
@@ -351,15 +352,15 @@ def resolve_layer(
     for i in range(mask.shape[0]):
         for j in range(mask.shape[1]):
             count, most = 0, np.float32(-1e9)
-            row, column = 3 * (top + i), 3 * (left + j)
-            for k in range(9):
-                y, x = row + k // 3, column + k % 3
+            row, column = SAMPLES * (top + i), SAMPLES * (left + j)
+            for k in range(SAMPLES * SAMPLES):
+                y, x = row + k // SAMPLES, column + k % SAMPLES
                 if owner[y, x] == label:
                     count += 1
                     most = max(most, depth[y, x])
             if count:
                 found = True
-                mask[i, j] = count / (9 - nearer[top + i, left + j])
+                mask[i, j] = count / (SAMPLES * SAMPLES - nearer[top + i, left + j])
                 middle = owner[row + 1, column + 1] == label
                 height[i, j] = depth[row + 1, column + 1] if middle else most
                 nearer[top + i, left + j] += count

@@ -1,5 +1,6 @@
 """The command `toile audit`: files, exit codes, errors; the page agrees with the document and escapes real text."""
 
+import io
 import math
 import re
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from generator.audit.run import (
     audit,
@@ -24,11 +26,12 @@ from generator.catalog.generate import generate
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.fit import FitOptions
 from generator.fit.fit_spec import fit, write_spec
+from generator.render import draw
 from schemas.audit import AUDIT, MARGINS, Check, load_audit
 from schemas.errors import ToileError
 from schemas.product import Product
 from schemas.validation import load
-from tests.helpers.audit_tables import generate_rows, plant_copies, sample_train_rows, shop_document
+from tests.helpers.audit_tables import encode_jpeg, generate_rows, plant_copies, sample_train_rows, shop_document
 from tests.helpers.browser import find_chromium, open_browser
 from tests.helpers.shard_fixture import write_shards as write_rows
 from toile.cli import main
@@ -127,6 +130,62 @@ def test_audit_of_a_leak_exits_one_and_escapes_the_title(tmp_path: Path, real: P
     assert "exists already" in again.output
 
 
+def test_small_catalog_is_inconclusive_and_says_what_is_excluded(tmp_path: Path) -> None:
+    real, twin = (write_rows(tmp_path / name, generate_rows(seed, 110)) for seed, name in ((0, "real"), (1, "twin")))
+    result = run("audit", "--real", real, "--synthetic", twin, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    document = load_audit(tmp_path / "out" / AUDIT)
+    assert (document.verdict, document.passed) == ("inconclusive", True)
+    assert document.smallest_verbatim_leak is not None
+    assert document.smallest_verbatim_leak > document.bounds.smallest_verbatim_leak
+    size = f"{document.smallest_verbatim_leak:.1%} of the real rows"
+    assert size in " ".join(result.output.split())
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<h1>Inconclusive: privacy" in page
+    assert size in page
+
+
+def test_private_twin_does_not_fail_and_wrong_input_is_told_apart_from_a_leak(tmp_path: Path) -> None:
+    rows = generate_rows(0, 300)
+    real = write_rows(tmp_path / "real", rows)
+    paths = sorted({(row.category1_code, row.category2_code, row.category3_code) for row in rows}, key=str)
+    (tmp_path / "menu.yaml").write_text("".join(f"- {' > '.join(map(str, path))}\n" for path in paths))
+    spec, twin = tmp_path / "private.yaml", tmp_path / "twin"
+    fitted = run(
+        *("fit", real, "--out", spec, "--epsilon", 2, "--categories", tmp_path / "menu.yaml"),
+        *("--price-range", "50:9000", "--currency", "USD", "--no-images"),
+    )
+    assert fitted.exit_code == 0, fitted.output
+    generate(spec, twin, num_products=300, seed=5, image_size=None, num_workers=1)
+    audited = ("audit", "--real", real, "--synthetic", twin)
+    result = run(*audited, "--spec", spec, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert load_audit(tmp_path / "out" / AUDIT).verdict != "fail"
+    assert run(*audited).exit_code == 2  # no --out
+    assert run(*audited, "--out", tmp_path / "out2", "--gate", "none").exit_code == 2
+    train = [row for row in rows if row.split == "train"]
+    for name, bad, hint in (
+        ("no holdout", train, "in validation and test together"),
+        ("one row", rows[:1], "an audit needs 8 or more"),
+    ):
+        folder = write_rows(tmp_path / name, bad)
+        result = run("audit", "--real", folder, "--synthetic", twin, "--out", tmp_path / "out3")
+        assert (result.exit_code, (tmp_path / "out3" / AUDIT).exists()) == (1, False)
+        assert hint in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("lost", [("title",), ("full_price", "price"), ("category1_code", "category3_code")])
+def test_catalogs_without_a_column_are_audited(tmp_path: Path, lost: tuple[str, ...]) -> None:
+    nothing: dict[str, Any] = dict.fromkeys(lost)
+    for sides in ((0, 1), (1,)):
+        folders = []
+        for seed in (0, 1):
+            rows = generate_rows(seed, 120)
+            kept = [replace(row, **nothing) for row in rows] if seed in sides else rows
+            folders.append(write_rows(tmp_path / f"{len(sides)}-{seed}", kept))
+        assert audit(*folders, num_splits=2).passed
+
+
 def test_gate_selects_the_checks_that_decide(tmp_path: Path, real: Path) -> None:
     dear = [
         replace(row, full_price=(row.full_price or 1) * 3, price=(row.price or 1) * 3) for row in generate_rows(1, NUM)
@@ -173,6 +232,24 @@ def test_images_are_compared_if_both_folders_have_some(tmp_path: Path) -> None:
     page = (out / "report.html").read_text()
     assert "opens no image file" in page
     assert page.count('src="data:image/jpeg;base64,') == 2 * page.count('class="pair"') == 32
+
+
+def test_texts_in_image_files_are_searched(tmp_path: Path) -> None:
+    """The title of a real product in a comment, and a real code in EXIF."""
+    rows = [replace(row, image=encode_jpeg(draw(row, 32), 80)) for row in generate_rows(0, 130)]
+    titles = [row.title for row in rows]
+    alone = [row for row in rows if titles.count(row.title) == 1 and len((row.title or "").split()) > 3]
+    twin = [replace(row, image=encode_jpeg(draw(row, 32), 80)) for row in generate_rows(1, 30)]
+    exif = Image.Exif()
+    exif[0x010E] = f"shot of {alone[1].product_code}"
+    metadata: tuple[dict[str, Any], ...] = ({"comment": f"{alone[0].title}, front".encode()}, {"exif": exif})
+    for place, options in enumerate(metadata):
+        file = io.BytesIO()
+        Image.open(io.BytesIO(twin[place].image or b"")).save(file, "JPEG", **options)
+        twin[place] = replace(twin[place], image=file.getvalue())
+    found = audit(write_rows(tmp_path / "real", rows), write_rows(tmp_path / "twin", twin), num_splits=2)
+    hits = {(hit.check, hit.text) for hit in found.hits if hit.check.startswith("embedded")}
+    assert hits == {("embedded_titles", alone[0].title), ("embedded_codes", alone[1].product_code)}
 
 
 @pytest.mark.system

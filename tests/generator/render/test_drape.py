@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from generator.render import build_scene
+from generator.render import PARTS, build_scene
 from generator.render.engine.drape import lay_drape, shift_points
 from generator.render.engine.kernels import gather_threads
 from generator.render.engine.lamps import STUDIOS, choose_studio, studio_lamp, window_lamp
@@ -184,3 +184,25 @@ def test_threads_follow_folds_and_stay_on_flat_cloth() -> None:
     assert np.abs(moved[flat]).max() < 1e-6
     assert moved[80][before[80] < 0.1].max() > 0.003
     assert moved[80][before[80] > 0.1].min() < -0.003
+
+
+def test_pattern_of_sleeves_does_not_continue_that_of_the_body() -> None:
+    """The texture coordinates of body and sleeve differ by a rotation and by where the sleeve was cut out."""
+    look = Appearance(
+        silhouette="t-shirt",
+        colour="#8090a0",
+        material="cotton",
+        sleeve="long",
+        presentation="flat",
+        design_seed=1,
+        shot_seed=4,
+    )
+    offsets = []
+    for seed in range(3):
+        scene = build_scene(dataclasses.replace(look, design_seed=seed), 160)
+        body, sleeve = ((scene.part_ids == PARTS.index(name)) & (scene.alpha == 1) for name in ("body", "sleeve"))
+        assert np.abs(scene.u[body] - scene.x[body]).max() < 1e-5
+        far = np.hypot(scene.u[sleeve], scene.v[sleeve]) - np.hypot(scene.x[sleeve], scene.y[sleeve])
+        offsets.append(float(np.abs(far).mean()))
+    assert min(offsets) > 0.01
+    assert np.ptp(offsets) > 0.005
