@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable
@@ -343,13 +344,15 @@ def test_public_values_of_a_kept_column_cost_no_delta(tmp_path: Path) -> None:
     )
     menu, values = tmp_path / "menu.yaml", tmp_path / "values.yaml"
     menu.write_text("".join(f"- {' > '.join(path)}\n" for path in paths))
-    values.write_text("season: [SUMMER, All  Year, never]\n")  # the rows have small letters
+    values.write_text("season: [SUMMER, All  Year, never, nobody, nowhere]\n")  # in the rows: small letters
     command = ["fit", str(place), "--out", str(tmp_path / "a.yaml"), "--epsilon", "100", "--categories", str(menu)]
     done = CliRunner().invoke(main, [*command, "--keep", "season", "--keep-values", str(values)])
     assert done.exit_code == 0, done.output
     spec: Any = from_document(parse_document((tmp_path / "a.yaml").read_text(), "a", is_json=False), "catalog")
     assert {"SUMMER", "All Year"} <= set(spec.attributes["season"].values)
-    assert "by noisy counts hardly any design has these values of season: never\n" in done.output
+    named = re.search(r"by noisy counts hardly any design has these values of season: (.*)", done.output)
+    assert named is not None, done.output  # noise may let one or two of three values look present
+    assert set(named[1].split(", ")) <= {"never", "nobody", "nowhere"}
     assert "have no value of the list" not in done.output
     assert spec.provenance.delta == 0
     assert {row.statistic for row in spec.provenance.ledger if not row.epsilon} >= {"values of season", "categories"}
