@@ -159,6 +159,7 @@ def test_type_word_of_every_title_is_the_silhouette(write: Callable[[Path], Path
     spec = as_spec(fit(write(tmp_path / "rows"), FitOptions(min_support=k)), tmp_path / "spec.yaml")
     titles = {(row.title or "", (row.attributes or {})["silhouette"]) for row in sample_products(spec, 0, 0, 1500)}
     assert len(titles) > (4 if write is import_example_shop else 30)
+    assert {drawn for _, drawn in titles} == {kind.silhouette for kind in list_kinds(spec)}
     wrong = [
         (title, drawn) for title, drawn in titles if (match := find_kind(title)) is None or match.silhouette != drawn
     ]

@@ -81,7 +81,10 @@ def test_values_hidden_by_fold_do_not_change_image(silhouette: str) -> None:
 @pytest.mark.parametrize("silhouette", FOLDED)
 def test_stack_outline_depends_on_design(silhouette: str) -> None:
     looks = {word: drawn(appearance(silhouette, presentation=word), 112) for word in WORDS[silhouette]}
-    assert all(overlap(looks["folded"].inside, looks[word].inside) < 0.88 for word in WORDS[silhouette][:-1])
+    most = {"flat": 0.75, "turned": 0.75, "ghost-mannequin": 0.80}  # sleeves of a ghost mannequin hang beside the body
+    if silhouette == "shorts":
+        most = dict.fromkeys(most, 0.88)  # short legs fold to about the box that they fill
+    assert all(overlap(looks["folded"].inside, looks[word].inside) < most[word] for word in WORDS[silhouette][:-1])
     designs = [drawn(appearance(silhouette, presentation="folded", design_seed=seed), 112) for seed in range(3)]
     for a, b in itertools.combinations(designs, 2):
         assert_distinct(a, b, f"folded {silhouette}")
@@ -104,7 +107,7 @@ def test_fold_under_clips_panels() -> None:
 @pytest.mark.parametrize(("silhouette", "word"), BENT)
 def test_garment_on_a_body_keeps_its_parts(silhouette: str, word: str) -> None:
     flat, bent = (drawn(appearance(silhouette, presentation=each), 112) for each in ("flat", word))
-    assert 0.45 < overlap(flat.inside, bent.inside) < 0.97
+    assert (0.55 if word == "turned" else 0.45) < overlap(flat.inside, bent.inside) < 0.97
 
 
 # -- counterfactual --------------------------------------------------------------------------------------------------
