@@ -100,8 +100,8 @@ def test_side_towards_softbox_is_brighter(silhouette: str, shot_seed: int) -> No
     body = (cover(scene, "main")[:168, :168] > 0.9) & (scene.y[:168, :168] > 0.55) & (scene.y[:168, :168] < 0.75)
     x = scene.x[:168, :168]
     left, right = image[body & (x < -0.10)].mean(), image[body & (x > 0.10) & (x < 0.25)].mean()
-    assert (left > right + 4) == (scene.lamp.x < 0)
-    assert abs(left - right) > 4
+    assert (left > right + 8) == (scene.lamp.x < 0)
+    assert abs(left - right) > 8
 
 
 @pytest.mark.parametrize("silhouette", HOME)
