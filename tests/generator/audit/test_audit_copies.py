@@ -532,7 +532,10 @@ def test_codes_and_titles_in_any_column_are_found() -> None:
 def name_products(seed: int, num: int) -> list[Product]:
     """Rows whose titles are made of public words alone, some of them of one term."""
     rng = random.Random(seed)
-    words = [("Black", "Grey", "Navy", "Red", "White", "Green", "Beige"), ("Wool", "Cotton", "Leather", "Silk", "Linen")]
+    words = [
+        ("Black", "Grey", "Navy", "Red", "White", "Green", "Beige"),
+        ("Wool", "Cotton", "Leather", "Silk", "Linen"),
+    ]
     words += [("Quilted", "Striped", "Checked", "Denim"), ("Coat", "Dress", "Skirt", "Boots", "Backpack", "Parka")]
     titles = [" ".join(map(rng.choice, words)) for _ in range(num)]
     titles[:3] = ["Puffer Jacket", "Trench Coat", "Light Blue"]
