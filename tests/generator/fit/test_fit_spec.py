@@ -19,7 +19,7 @@ from PIL import Image
 
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.fit import FitOptions
-from generator.fit.categories import ValueCounter, assign_shares, load_categories, select_leaves
+from generator.fit.categories import ValueCounter, assign_shares, list_possible_kinds, load_categories, select_leaves
 from generator.fit.families import Family, detect_image_colour, read_families
 from generator.fit.fit_spec import Fit, fit, to_yaml
 from generator.fit.prices import fit_kind_price, infer_price_bands, prefer_type_prices
@@ -41,6 +41,7 @@ from generator.sampling.extra_columns import add_extra_columns
 from generator.sampling.prices import list_price_points
 from generator.sampling.products import products as sample_products
 from generator.sampling.products import rows as sample_rows
+from generator.scaffold.starter_spec import GROUPS
 from schemas.appearance import MATERIALS, PATTERNS, SILHOUETTES
 from schemas.catalog import CatalogSpec, Prices, list_kinds
 from schemas.documents import read_document
@@ -492,6 +493,61 @@ def test_rare_leaf_goes_to_the_nearest_one() -> None:
     assert remarks[0].num_rows == 9
 
 
+_BRANCHES = (("WOMEN", "MEN"), ("WOMENSWEAR", "MENSWEAR"), ("DAMEN", "HERREN"), ("FEMME", "HOMME"),
+             ("レディース", "メンズ"), ("WOMEN", "MEN"))  # fmt: skip
+"""Names of two branches in each market."""
+_HERS = ("dress", "skirt", "pump", "clutch", "lipstick")
+
+
+def sample_rare_leaves(paths: Sequence[tuple[str, str, str]], hers: str, his: str) -> list[Family]:
+    """A shop that sells five types to women and two to men; each of the other leaves has one design of every type."""
+    women = [member(path=(hers, kind, kind), kind=kind, name=f"{kind} {n}") for kind in _HERS for n in range(9)]
+    men = [member(path=(his, "X1", "X1"), kind=k, name=f"{k} {n}") for k in ("jeans", "scarf") for n in range(6)]
+    return [*women, *men, *(member(path=path, kind=kind, name=f"{path} {kind}") for path in paths for kind in _HERS)]
+
+
+@pytest.mark.parametrize("market", range(6))
+def test_guessed_kinds_are_what_the_names_of_the_leaf_allow(market: int) -> None:
+    """Every type and group of toile as a leaf for men in which no type has k designs, and leaves of other names."""
+    hers, his = _BRANCHES[market]
+    types = {(his, GROUPS[each.group][1][market], each.category[market]): each for each in RECORDS.values()}
+    groups = {(his, words[market], f"N{group}"): group for group, (_, words) in GROUPS.items()}
+    unknown = [(his, "NEW", "A12"), (f"{his} 2", "SALE", "SALE"), ("ALL", "X", "X")]
+    rows = sample_rare_leaves([*types, *groups, *unknown], hers, his)
+    found = {leaf.path: leaf for leaf in select_leaves(rows, FitOptions())[0]}
+    kinds = {path: {kind.silhouette for kind in leaf.kinds} for path, leaf in found.items()}
+    for path, record in types.items():
+        silhouette, is_named = find_silhouette(path[2:])
+        assert is_named
+        assert silhouette in kinds[path] or len(kinds[path]) > 1, path
+        assert {RECORDS[kind].group for kind in kinds[path]} == {RECORDS[silhouette].group}, path
+        assert kinds[path] == {silhouette} or not kinds[path] & set(_HERS), (path, kinds[path])
+        assert found[path].is_guess == (len(kinds[path]) > 1), record.name
+    near = {"clothing": {"clothing", "outerwear"}, "accessories": {"accessories", "bags"}}
+    for path, group in groups.items():
+        assert {RECORDS[kind].group for kind in kinds[path]} <= near.get(group, {group}), path
+        assert group == "make-up" or not kinds[path] & set(_HERS), path
+    assert kinds[unknown[0]] >= {"jeans", "scarf"}
+    assert not (kinds[unknown[0]] | kinds[unknown[1]]) & set(_HERS)
+    assert kinds[unknown[2]] == set(_HERS)
+    assert all(found[path].is_guess for path in unknown[:2])
+
+
+def test_a_leaf_that_is_not_released_gives_no_word_to_the_guess() -> None:
+    """Two sneakers of one design each under rare leaves: their leaf is MAN, which sells what MAN sells elsewhere."""
+    rows = [member(path=("MAN", "CLOTHES", "JEANS"), kind="jeans")] * 9
+    rows += [member(path=("WOMAN", "CLOTHES", "SKIRTS"), kind="skirt")] * 9
+    rows += [member(path=("MAN", f"S{n}", "SNEAKERS"), kind="sneaker", material="leather") for n in range(2)]
+    rows += [member(path=("MAN", f"H{n}", "HATS"), kind="bucket-hat", material="leather") for n in range(3)]
+    found = {leaf.path: leaf for leaf in select_leaves(rows, FitOptions())[0]}
+    guessed = {kind.silhouette for kind in found["MAN", "MAN", "MAN"].kinds}
+    assert "jeans" in guessed
+    assert not guessed & {"sneaker", "bucket-hat", "skirt", "dress"}
+    assert all(m.material is None for kind in found["MAN", "MAN", "MAN"].kinds for m in kind.members)
+    possible = list_possible_kinds([("MAN", "NEW", "NEW"), ("WOMAN", "NEW", "NEW")], ["skirt", "jeans", "tie"])
+    assert possible.tolist() == [[1, 0, 1, 1], [1, 1, 1, 0]]
+
+
 def test_leaves_that_are_all_rare_find_a_place() -> None:
     parents = (("W", "COATS"), ("W", "BAGS"), ("M", "HATS"))
     rows = [member(path=(*parent, f"{parent[1]} {n}"), kind="coat") for parent in parents for n in range(2)]
@@ -769,6 +825,8 @@ def test_vocabulary_names_only_what_can_be_rendered() -> None:
         (("MEN", "CLOTHING", "POLO SHIRTS"), "polo-shirt"),
         (("DAMEN", "SCHUHE", "STIEFEL"), "boot"),
         (("HOME", "LIVING", "JAR CANDLES"), "candle"),
+        (("HERREN", "BADEMODE", "SALE"), "swim-shorts"),
+        (("WOMEN", "NEW", "SWIMWEAR"), "swimsuit"),
     ],
 )
 def test_find_silhouette_from_category_names(path: tuple[str, str, str], silhouette: str) -> None:
