@@ -23,6 +23,7 @@ A match weighs more where chance gives hardly any: the weight is the log likelih
 """
 
 import functools
+import itertools
 import math
 import re
 import unicodedata
@@ -602,10 +603,13 @@ def expect_repeats(matches: Matches, fit_twin: FitTwin | None, rule: Rule, kept:
     repeats = _limit_repeats(matches)
     their_title = match_titles(matches.products.words, matches.released.words, equal=rule.equal)[0]
     matched = np.isin(np.arange(len(matches.products.words)), their_title)
-    recurs = predict_titles(matches.products, matched, repeats, fit_twin, rule)
-    of_title, has_title = np.zeros(matches.products.num_families), np.zeros(matches.products.num_families, bool)
-    np.maximum.at(of_title, matches.products.family, recurs[matches.products.title])
-    np.logical_or.at(has_title, matches.products.family, matched[matches.products.title])
+    recurs = predict_titles(matches.products, repeats, fit_twin, rule)
+    products = matches.products
+    title, first = np.unique(products.family * len(products.words) + products.title, return_index=True)
+    missed = np.log1p(-np.minimum(recurs[title % len(products.words)], 1 - 1e-9))
+    of_title = -np.expm1(np.bincount(products.family[first], missed, products.num_families))
+    has_title = np.zeros(products.num_families, bool)
+    np.logical_or.at(has_title, products.family, matched[products.title])
     if not rule.priced:
         return np.clip(of_title, _RAREST_REPEAT, 1.0)
     permuted = permute_prices(matches.products, matches.released, rule, kept)
@@ -628,43 +632,67 @@ def _limit_repeats(matches: Matches, seed: int = 0) -> Designs:
     return designs.select(~np.isin(designs.family, left_out))
 
 
-def predict_titles(real: Designs, matched: Mask, repeats: Designs, fit_twin: FitTwin | None, rule: Rule) -> Floats:
+def predict_titles(real: Designs, repeats: Designs, fit_twin: FitTwin | None, rule: Rule) -> Floats:
     """Return the probability that each real title recurs in a catalog as its own titles do.
 
-    It is predicted by logistic regression from how many families have its words, without one family that has the title
-    (`matched` for real titles), and from how often the fit twin has it.
+    It is predicted by logistic regression from how probable its words are among the titles of all families that do not
+    have it, and from how often the fit twin has it. What is learned is whether a second family has a title that one
+    family has. A title is as if it were one that differs by one word if the rule does not ask for equal ones.
     """
-    own, their = match_titles(repeats.words, repeats.words, equal=rule.equal)
-    places = sorted(set(zip(repeats.title.tolist(), repeats.family.tolist(), strict=True)))
     holders: dict[int, set[int]] = {}
-    for title, family in places:
+    for title, family in zip(repeats.title.tolist(), repeats.family.tolist(), strict=True):
         holders.setdefault(title, set()).add(family)
-    like: dict[int, set[int]] = {}
-    for title, other in zip(own.tolist(), their.tolist(), strict=True):
-        like.setdefault(title, set()).update(holders.get(other, ()))
-    recurs = np.array([len(like[title]) > 1 for title, _ in places])
+
+    def count_holders(titles: Sequence[frozenset[str]]) -> list[int]:
+        like: dict[int, set[int]] = {}
+        own, their = match_titles(titles, repeats.words, equal=rule.equal)
+        for title, other in zip(own.tolist(), their.tolist(), strict=True):
+            like.setdefault(title, set()).update(holders.get(other, ()))
+        return [len(like.get(title, ())) for title in range(len(titles))]
+
+    num_holders = count_holders(repeats.words)
+    places = [title for title, families in sorted(holders.items()) for _ in families]
+    recurs = np.array([num_holders[title] > 1 for title in places])
     if recurs.all() or not recurs.any():
         return np.full(len(real.words), (recurs.sum() + 0.5) / (len(recurs) + 1))
-    counts = Counter(word for title, _ in places for word in repeats.words[title])
+    score = _score_titles([repeats.words[title] for title in places])
 
-    def describe(titles: Sequence[frozenset[str]], less: Sequence[bool]) -> Floats:
-        columns = [
-            [sum(math.log(max(counts[word] - each, 0) + 0.5) for word in words), len(words)]
-            for words, each in zip(titles, less, strict=True)
-        ]
-        found = np.array(columns, np.float64).reshape(-1, 2)
-        scores = found[:, 0] - found[:, 1] * math.log(len(places) + 1)
+    def describe(titles: Sequence[frozenset[str]], num: Sequence[int]) -> Floats:
+        scores = np.array([score(words, each) for words, each in zip(titles, num, strict=True)], np.float64)
         if fit_twin is None or not len(fit_twin.designs):
             return scores[:, None]
         title, other = match_titles(titles, fit_twin.designs.words, equal=rule.equal)
         sizes = np.bincount(fit_twin.designs.title, minlength=len(fit_twin.designs.words))[other]
         return np.stack([scores, np.log(np.bincount(title, sizes, len(titles)) + 0.5)], axis=1)
 
-    theirs = describe(repeats.words, [True] * len(repeats.words))[[title for title, _ in places]]
+    theirs = describe(repeats.words, num_holders)[places]
     middle, spread = theirs.mean(axis=0), theirs.std(axis=0) + 1e-9
     model = LogisticRegression(C=10.0).fit((theirs - middle) / spread, recurs)
-    found: Floats = model.predict_proba((describe(real.words, matched.tolist()) - middle) / spread)[:, 1]
+    found: Floats = model.predict_proba((describe(real.words, count_holders(real.words)) - middle) / spread)[:, 1]
     return found
+
+
+def _score_titles(titles: Sequence[frozenset[str]]) -> Callable[[frozenset[str], int], float]:
+    """Return a function of words and a number: their log probability among the titles but for as many that have them.
+
+    Words go together (eau de parfum): each one is as probable as it is among the titles with the word before it, in the
+    order from the rarest, that it goes with most often.
+    """
+    counts = Counter(word for words in titles for word in words)
+    pairs = Counter(pair for words in titles for pair in itertools.combinations(sorted(words), 2))
+
+    def score(words: frozenset[str], less: int) -> float:
+        ordered = sorted(words, key=lambda word: (counts[word], word))
+        found = 0.0
+        for place, word in enumerate(ordered):
+            most = (max(counts[word] - less, 0) + 0.5) / (len(titles) + 1)
+            for other in ordered[:place]:
+                both = pairs[(word, other) if word < other else (other, word)]
+                most = max(most, (max(both - less, 0) + 0.5) / (max(counts[other] - less, 0) + 1))
+            found += math.log(most)
+        return found
+
+    return score
 
 
 def calibrate_prices(repeats: Designs, rule: Rule, *, seed: int = 0) -> Callable[[Floats], Floats]:
