@@ -306,6 +306,10 @@ def build_fit(
         for name, each in zip(options.keep, kept, strict=True)
         if name != each.column
     ]
+    if usual_eur_rate(currency) is None and document["shop"]["eur_rate"] == 1.0:
+        messages.append(
+            f"no euro rate of {currency} is known: set `shop.eur_rate`, or the euro prices of the twin are wrong"
+        )
     if not num_priced:
         messages.append(f"no row has a price in {currency}: the spec has toile's usual prices of each type")
     return dataclasses.replace(found, messages=tuple(messages))
