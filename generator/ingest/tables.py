@@ -93,7 +93,7 @@ SUFFIXES_BY_PREFERENCE = (
     (".parquet",),
     (".arrow",),
     (".jsonl", ".ndjson", ".csv", ".tsv"),
-    (".xlsx", ".xls", ".ods"),
+    (".xlsx", ".xlsm", ".xls", ".ods"),
     (".txt",),
 )
 """A data set often holds the same rows in several kinds of files. The first kind that is there is read."""
