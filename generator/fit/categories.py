@@ -8,7 +8,9 @@ Karohemd), their products are a kind of their own, so that they are drawn so. A 
 is counted under the next best one, so that no share of the spec has fewer than k families behind it.
 """
 
+import functools
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,22 +22,37 @@ from numpy.typing import NDArray
 
 from generator.fit import CategoryPath, FitOptions
 from generator.fit.families import Family, count_families, find_fixed, find_type
-from generator.fit.vocabulary import find_silhouette
-from generator.scaffold.starter_spec import GROUPS
+from generator.fit.vocabulary import list_named_silhouettes, remove_unusual, split_people
+from generator.scaffold.starter_spec import AREAS, GROUPS
 from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.silhouettes import RECORDS
 
 Value = TypeVar("Value", bound=Hashable)
 _GROUP_WORDS = {
-    "apparel": "clothing", "kleidung": "clothing", "zubehör": "accessories", "accessori": "accessories",
-    "accesorios": "accessories", "abbigliamento": "clothing", "ropa": "clothing", "scarpe": "shoes", "calzado": "shoes",
+    "clothing": "apparel, clothes, garments, ready-to-wear, prêt-à-porter, kleidung, abbigliamento, ropa, 衣類,"
+    " 服装, 成衣",
+    "shoes": "schuhwerk, scarpe, calzado, zapatos, 靴, 鞋, 鞋履",
+    "bags": "handbags, handtaschen, sacs à main, borse, bolsos, 包袋",
+    "accessories": "zubehör, accessori, accesorios, leather goods, small leather goods, lederwaren,"
+    " maroquinerie, 小物, 配饰",
 }  # fmt: skip
 """Further names of groups of silhouettes."""
+_AREA_WORDS = {
+    "fashion": "moda",
+    "beauty": "cosmetics, kosmetik, cosmétiques, belleza, bellezza, コスメ, 美妆",
+    "home": "living, homeware, haushalt, casa, hogar, ホーム, 家居",
+}
+"""Further names of areas of a shop."""
+_NEIGHBOUR_GROUPS = {"clothing": ("clothing", "outerwear"), "accessories": ("accessories", "bags")}
+"""What shops sell under the name of a group beside the group itself."""
+_JOINTS = re.compile(r"\s*[&/,+|・、＆／]\s*|\s+(?:and|und|et|e|y|n)\s+")
+"""What is between two things in the name of a category."""
 _USUAL_KINDS = 4
 """A broad leaf whose titles say nothing sells this many silhouettes of its group."""
 _MOST_EXAMPLES = 3
 _NOTHING = (None, None)
+_NO_PATH = ("", "", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +265,7 @@ def _move_rare_leaves(members: Sequence[Family], min_support: int) -> tuple[list
     if count_families(members) < min_support:
         problem = f"has {count_families(members)} product families with a category in the train split"
         raise ToileError("the catalog", problem, f"{min_support} are needed: fit more rows, or lower --min-support")
-    paths = [member.path or ("", "", "") for member in members]
+    paths = [member.path or _NO_PATH for member in members]
     by_leaf = _groups(range(len(members)), lambda i: paths[i])
     large = {path for path, each in by_leaf.items() if count_families(members[i] for i in each) >= min_support}
     kinds = {
@@ -361,22 +378,23 @@ def _assign_kinds(
     Rare kinds of a leaf that k families have in leaves of the same name share their records in the proportions there;
     where less than k families of the leaf have them, also their part of the leaf is that of leaves of the same name. A
     leaf without any such kind has the proportions, among its own kinds, of its parent, its first category or the shop.
+    Kinds that the names of the leaf exclude have no part in this. A leaf without any kind has those that its names
+    allow.
     Other records are counted as the leaf's kind of the same group that is nearest in price. Returns the records in
     their order, the weight of each kind in its leaf, and the leaves whose kinds are a guess.
     """
     found: dict[int, str] = {}
     weights: dict[tuple[CategoryPath, str], float] = {}
     guessed: set[CategoryPath] = set()
-    by_name = group_by(members, lambda member: (member.path or ("", "", ""))[2])
-    for path, numbers in _groups(range(len(members)), lambda i: members[i].path or ("", "", "")).items():
+    by_name = group_by(members, lambda member: (member.path or _NO_PATH)[2])
+    for path, numbers in _groups(range(len(members)), lambda i: members[i].path or _NO_PATH).items():
         named = _groups((i for i in numbers if members[i].kind), lambda i: members[i].kind or "")
         own = {k: each for k, each in named.items() if count_families(members[i] for i in each) >= min_support}
-        elsewhere = count_kinds(by_name[path[2]], named.keys() - own.keys(), min_support)
+        fitting = (named.keys() - own.keys()) & list_allowed_silhouettes(path)
+        elsewhere = count_kinds(by_name[path[2]], fitting, min_support)
         if not own and not elsewhere:  # its rare kinds have the proportions of the parent, the first category, the shop
             wider = (
-                count_kinds(
-                    [m for m in members if (m.path or ("", "", ""))[:depth] == path[:depth]], named, min_support
-                )
+                count_kinds((m for m in members if (m.path or _NO_PATH)[:depth] == path[:depth]), fitting, min_support)
                 for depth in (2, 1, 0)
             )
             elsewhere = next((each for each in wider if each), {})
@@ -411,13 +429,19 @@ def _assign_kinds(
             groups = _groups((i for i in numbers if members[i].kind), lambda i: RECORDS[members[i].kind or ""].group)
             sold = max(groups, key=lambda group: (len(groups[group]), group), default=None)
             is_common = sold is not None and count_families(members[i] for i in groups[sold]) >= min_support
-            usual, is_guess = _usual_kinds(path, sold if is_common else None)
+            usual, is_guess = _guess_kinds(path, sold if is_common else None, members, min_support)
             guessed |= {path} if is_guess else set()
             found |= assign_shares(dict.fromkeys(rest, ""), usual)
             for kind, size in usual.items():
                 here[kind] += len(rest) * size / sum(usual.values())  # type: ignore[assignment]
         weights |= {(path, kind): float(weight) for kind, weight in here.items()}
-    return [replace(member, kind=found[i]) for i, member in enumerate(members)], weights, guessed
+    return [_change_kind(member, found[i]) for i, member in enumerate(members)], weights, guessed
+
+
+def _change_kind(member: Family, kind: str) -> Family:
+    """Return a record as one of another kind, without a material that this kind is hardly made of: a leather scarf."""
+    keeps = member.kind in (None, kind) or member.material is None or member.material in RECORDS[kind].materials
+    return replace(member, kind=kind, material=member.material if keeps else None)
 
 
 def _price_key(member: Family) -> float:
@@ -442,26 +466,85 @@ def _log_price(members: Sequence[Family]) -> float | None:
     return logs[len(logs) // 2] if logs else None
 
 
-def _usual_kinds(path: CategoryPath, group: str | None) -> tuple[Mapping[str, float], bool]:
-    """Return the silhouettes of a leaf without a known type, with their shares, and whether they are a guess.
+def _guess_kinds(
+    path: CategoryPath, group: str | None, members: Sequence[Family], min_support: int
+) -> tuple[Mapping[str, float], bool]:
+    """Guess the silhouettes of a leaf without a known type. Returns them with their shares, and whether it is a guess.
 
-    `group` is the group of silhouettes that its titles name, where they say that much.
+    They are those that the names of the path allow. A leaf that allows several sells several, since none has k families
+    there: those that k families have under its parent, in the first category, in the shop, filled up with toile's
+    usual ones. `group` is the group of silhouettes that its titles name, where they say that much; the name of the
+    leaf counts more, the names of its parents less.
     """
-    silhouette, named = find_silhouette(path[2:])
-    if named:
-        return {silhouette: 1.0}, False
-    silhouette, named = find_silhouette(path)
-    if named and group in (None, RECORDS[silhouette].group):
-        return {silhouette: 1.0}, False
-    group = group or find_group(path) or "clothing"
-    inside = [record.name for record in RECORDS.values() if record.group == group]
-    return dict.fromkeys(inside[:: max(1, len(inside) // _USUAL_KINDS)][:_USUAL_KINDS], 1.0), True
+    allowed = list_allowed_silhouettes(path)
+    inside = frozenset(record.name for record in RECORDS.values() if record.group == group)
+    if inside and not list_meant_silhouettes(path[2]):
+        allowed = allowed & inside or remove_unusual(inside, path)
+    if len(allowed) == 1:
+        return dict.fromkeys(allowed, 1.0), False
+    found: dict[str, float] = {}
+    for depth in (2, 1, 0):
+        near = (member for member in members if (member.path or _NO_PATH)[:depth] == path[:depth])
+        sold = count_kinds(near, allowed - found.keys(), min_support)
+        free = max(_USUAL_KINDS - len(found), 0) if found else len(sold)
+        most = sorted(sold, key=lambda kind: (-sold[kind], kind))[:free]
+        found |= {kind: sold[kind] / sum(sold[each] for each in most) * len(most) for kind in most}
+    sold_groups = Counter(dict.fromkeys(GROUPS, 0.0))
+    for kind, weight in found.items():
+        sold_groups[RECORDS[kind].group] += weight
+    group = group or find_group(path) or (max(sold_groups, key=lambda each: sold_groups[each]) if found else "clothing")
+    usual = [record.name for record in RECORDS.values() if record.group == group and record.name in allowed]
+    usual = [name for name in usual or RECORDS if name in allowed and name not in found]
+    free = max(_USUAL_KINDS - len(found), 0)
+    return found | dict.fromkeys(usual[:: max(1, len(usual) // max(free, 1))][:free], 1.0), True
+
+
+@functools.cache
+def list_allowed_silhouettes(path: CategoryPath) -> frozenset[str]:
+    """List the silhouettes that the names of a category allow.
+
+    The name of the leaf counts first (SNEAKERS), then those of its parents (SHOES), as far as they agree; then the
+    people whom it is for (no skirt for MAN). All silhouettes where no name says anything.
+    """
+    allowed = frozenset(RECORDS)
+    for name in reversed(path):
+        allowed = allowed & list_meant_silhouettes(name) or allowed
+    return remove_unusual(allowed, path)
+
+
+@functools.cache
+def list_meant_silhouettes(name: str) -> frozenset[str]:
+    """List the silhouettes that a category's name may mean: of a group (SHOES), an area (HOME), or by their own words.
+
+    A name may join several (HATS & SCARVES). None for a name that says nothing (NEW, A12).
+    """
+    rest = split_people(name)[1]
+    listed = _list_group_names()
+    parts = [rest] if rest in listed else _JOINTS.split(rest)
+    found: frozenset[str] = frozenset()
+    for part in parts:
+        groups = [near for group in listed.get(part, ()) for near in _NEIGHBOUR_GROUPS.get(group, (group,))]
+        own = frozenset(record.name for record in RECORDS.values() if record.group in groups)
+        found |= own or list_named_silhouettes(part)
+    return found
+
+
+@functools.cache
+def _list_group_names() -> dict[str, tuple[str, ...]]:
+    """Return folded name -> the groups of silhouettes that it means."""
+    found: dict[str, tuple[str, ...]] = {}
+    for area, names in AREAS.items():
+        groups = tuple(group for group, (where, _) in GROUPS.items() if where == area)
+        found |= dict.fromkeys((*names, *_AREA_WORDS[area].split(", ")), groups)
+    for group, (_, names) in GROUPS.items():
+        found |= dict.fromkeys((*names, *_GROUP_WORDS.get(group, group).split(", ")), (group,))
+    return {split_people(name)[1]: groups for name, groups in found.items()}
 
 
 def find_group(path: Sequence[str]) -> str | None:
     """Return the group of silhouettes that the names of a category say (SCHUHE, ACCESSORIES), the leaf's first."""
-    listed = {word.casefold(): key for key, (_, words) in GROUPS.items() for word in words} | _GROUP_WORDS
-    return next((listed[name.casefold()] for name in reversed(path) if name.casefold() in listed), None)
+    found = (_list_group_names().get(split_people(name)[1], ()) for name in reversed(path))
+    return next((groups[0] for groups in found if len(groups) == 1), None)
 
 
 def list_partitions(paths: Sequence[CategoryPath], split: Sequence[bool] = ()) -> list[NDArray[np.int64]]:
@@ -481,14 +564,17 @@ def list_partitions(paths: Sequence[CategoryPath], split: Sequence[bool] = ()) -
 
 
 def list_possible_kinds(paths: Sequence[CategoryPath], kinds: Sequence[str]) -> NDArray[np.float64]:
-    """Return L x K: 0 for kinds of another group than the names of the leaf say (no coat in ACCESSORIES), else 1."""
-    broad = {"clothing": {"clothing", "outerwear"}, "accessories": {"accessories", "bags"}}
+    """Return L x K: 0 for kinds that the names of the leaf exclude (a coat in ACCESSORIES, a skirt in MAN), else 1.
+
+    Of the names of types, only their groups count: a leaf COATS has other outerwear too.
+    """
     found = np.ones((len(paths), 1 + len(kinds)))
     for number, path in enumerate(paths):
         group = find_group(path)
-        if group is not None:
-            allowed = broad.get(group, {group})
-            found[number, 1:] = [RECORDS[kind].group in allowed for kind in kinds]
+        groups = GROUPS.keys() if group is None else _NEIGHBOUR_GROUPS.get(group, (group,))
+        inside = frozenset(record.name for record in RECORDS.values() if record.group in groups)
+        allowed = remove_unusual(inside, path)
+        found[number, 1:] = [kind in allowed for kind in kinds]
     return found
 
 
@@ -501,11 +587,11 @@ def _build_leaves(
     min_support: int,
 ) -> list[FittedLeaf]:
     """Build the leaves with their kinds, the largest kind first; a kind may have no record, only a weight."""
-    grouped = group_by(members, lambda m: ((m.path or ("", "", ""))[0], m.kind))
+    grouped = group_by(members, lambda m: ((m.path or _NO_PATH)[0], m.kind))
     same_first = {key: tuple(each) for key, each in grouped.items()}
     anywhere = {kind: tuple(each) for kind, each in group_by(members, lambda m: m.kind).items()}
-    by_leaf = group_by(members, lambda m: m.path or ("", "", ""))
-    by_kind = group_by(members, lambda m: (m.path or ("", "", ""), m.kind))
+    by_leaf = group_by(members, lambda m: m.path or _NO_PATH)
+    by_kind = group_by(members, lambda m: (m.path or _NO_PATH, m.kind))
     leaves = []
     for path, weight in sorted(leaf_weights.items()):
         inside = tuple(by_leaf.get(path, ()))

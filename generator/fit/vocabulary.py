@@ -78,6 +78,7 @@ GENERAL_WORDS: tuple[tuple[str, str], ...] = (
         "en: hat; de: hut, hüte; fr: chapeau; ja: ハット, 帽子; it: cappello; zh: 帽",
     ),
     ("cap beanie flat-cap", "en: cap"),
+    ("swimsuit swim-shorts", "en: swimwear!, beachwear!; de: bademode; es: baño"),
     ("throw scarf", "en: blanket"),
     ("scarf throw", "en: wrap!"),
 )
@@ -301,6 +302,39 @@ _CUES = """
     es: mujer, hombre, niño, niña, con, sin, de, y, para, en, piel, algodón, lana, seda, cuero, negro, blanco
 """
 """Words that show the language of a title, beside the material and colour words of its market."""
+
+
+PEOPLE_WORDS: dict[str, tuple[str, str]] = {
+    "boys": (
+        "en: boy, boys; de: jungen, jungs, buben; fr: garçon, garçons; it: bambino; es: niño, niños;"
+        " ja: ボーイズ, 男の子, 男児; zh: 男童",
+        "dress skirt swimsuit pump clutch lipstick perfume-bottle sun-hat fedora card-case",
+    ),
+    "girls": (
+        "en: girl, girls; de: mädchen; fr: fille, filles; it: bambina; es: niña, niñas;"
+        " ja: ガールズ, 女の子, 女児; zh: 女童",
+        "swim-shorts tie pump clutch lipstick perfume-bottle fedora card-case",
+    ),
+    "children": (
+        "en: kid, kids, kidswear, child, children, childrens, junior, juniors, youth, teen, teens, toddler, baby,"
+        " babies, newborn, infant; de: kinder, baby, babys; fr: enfant, enfants, bébé, bébés; it: bambini, neonato,"
+        " neonati; es: infantil, bebé, bebés; ja: キッズ, 子供, 子ども, ベビー, ジュニア; zh: 童, 婴",
+        "pump clutch lipstick perfume-bottle fedora card-case tie",
+    ),
+    "men": (
+        "en: man, men, mens, menswear, gents, gentlemen, male, him, his; de: herren, herr, männer;"
+        " fr: homme, hommes, masculin; it: uomo, uomini; es: hombre, hombres, caballero, caballeros;"
+        " ja: メンズ, 紳士, 男性; zh: 男",
+        "dress skirt swimsuit pump clutch lipstick sun-hat",
+    ),
+    "women": (
+        "en: woman, women, womens, womenswear, ladies, lady, female, her; de: damen, dame, frauen;"
+        " fr: femme, femmes, dame, dames, féminin; it: donna, donne; es: mujer, mujeres, señora, señoras;"
+        " ja: レディース, 婦人, 女性, ウィメンズ; zh: 女",
+        "swim-shorts tie",
+    ),
+}
+"""People -> (words in the names of categories, silhouettes that shops hardly sell to them)."""
 
 
 # -- stand-ins for rare words of titles -------------------------------------------------------------------------------
@@ -735,17 +769,66 @@ def find_silhouette(path: Sequence[str]) -> tuple[str, bool]:
 
     The leaf category is tried first, then its parents: TRENCH COATS under OUTERWEAR is a trench coat. A leaf must be
     drawn as something, so the patterns of the records are wider than their `title_words` (TOWELS: throw). A name that
-    no pattern knows is read as a title.
+    no pattern knows is read as a title. Where the names say for whom a category is, SWIMWEAR for MEN is no swimsuit.
     """
     for name in reversed(path):
         folded = name.casefold()
-        for silhouette, words in SILHOUETTE_WORDS:
-            if re.search(words, folded):
-                return silhouette, True
-        match = find_kind(name)
-        if match is not None:
-            return match.silhouette, True
+        silhouette = next((found for found, words in SILHOUETTE_WORDS if re.search(words, folded)), None)
+        if silhouette is None:
+            match = find_kind(name)
+            silhouette = match.silhouette if match is not None else None
+        if silhouette is not None:
+            usual = remove_unusual(_list_senses(name) | {silhouette}, path)
+            return (silhouette if silhouette in usual else min(usual)), True
     return FALLBACK_SILHOUETTE, False
+
+
+def list_named_silhouettes(name: str) -> frozenset[str]:
+    """List the silhouettes that a category's name may mean: all jackets for JACKETS; none if no word is known."""
+    silhouette, is_named = find_silhouette((name,))
+    return _list_senses(name) or frozenset({silhouette} if is_named else ())
+
+
+def _list_senses(name: str) -> frozenset[str]:
+    """List the silhouettes that the general word of a name means, JACKETS or BAGS; none for other names."""
+    head = _find_head(name)[0]
+    sense = head.sense if head is not None else None
+    return sense.others | {sense.silhouette} if sense is not None and sense.silhouette and sense.others else frozenset()
+
+
+def remove_unusual(silhouettes: frozenset[str], path: Sequence[str]) -> frozenset[str]:
+    """Remove what shops hardly sell to the people whom a category is for, unless nothing else is left."""
+    people = next((found for name in reversed(path) if (found := split_people(name)[0])), frozenset[str]())
+    unusual = [frozenset(PEOPLE_WORDS[each][1].split()) for each in people]
+    return silhouettes - frozenset.intersection(*unusual) or silhouettes if unusual else silhouettes
+
+
+@functools.cache
+def split_people(name: str) -> tuple[frozenset[str], str]:
+    """Split the name of a category into keys of `PEOPLE_WORDS` and the folded rest: `MEN'S SHOES` is men, `shoes`."""
+    rest, found = _fold(name)[0], set()
+    for people, words in _build_people().items():
+        found |= {people} if words.search(rest) else set()
+        rest = words.sub(" ", rest)
+    return frozenset(found), " ".join(rest.split())
+
+
+@functools.cache
+def _build_people() -> dict[str, re.Pattern[str]]:
+    """Return a pattern of the words for each kind of people; German ones also begin compounds (Damenschuhe)."""
+    found = {}
+    for people, (listed, _) in PEOPLE_WORDS.items():
+        words = []
+        for language, word, _ in _split_list(listed):
+            folded = re.escape(_fold(word)[0])
+            if language in {"ja", "zh"}:
+                words.append(folded)
+            elif language == "de" and len(word) > 4:
+                words.append(rf"\b{folded}")
+            else:
+                words.append(rf"\b{folded}\b(?:'s\b|'\B)?")
+        found[people] = re.compile("|".join(words))
+    return found
 
 
 def split_words(title: str) -> list[str]:

@@ -65,7 +65,7 @@ def build_cloths(appearance: Appearance) -> dict[str, Cloth]:
         "clear": Cloth(linear("#dfe6e6"), "glass"),
         "paper": Cloth(mix(CREAM, colour, 0.06), "lacquer", pattern, style),
         "lens": Cloth(linear("#20242c"), "glass"),
-        "liquid": Cloth(mix(colour, CREAM, 0.15), "liquid"),
+        "liquid": Cloth(mix(colour, CREAM, 0.38), "liquid"),
         "case": Cloth(mix(INK, colour, 0.04) * np.float32(0.7), "ceramic", pattern, style),
         "bullet": Cloth(colour, "wax"),
         "wax": Cloth(mix(CREAM, colour, 0.18), "wax"),

@@ -527,3 +527,42 @@ def test_codes_and_titles_in_any_column_are_found() -> None:
         "embedded_codes",
         "embedded_titles",
     }
+
+
+def name_products(seed: int, num: int) -> list[Product]:
+    """Rows whose titles are made of public words alone, some of them of one term."""
+    rng = random.Random(seed)
+    words = [
+        ("Black", "Grey", "Navy", "Red", "White", "Green", "Beige"),
+        ("Wool", "Cotton", "Leather", "Silk", "Linen"),
+    ]
+    words += [("Quilted", "Striped", "Checked", "Denim"), ("Coat", "Dress", "Skirt", "Boots", "Backpack", "Parka")]
+    titles = [" ".join(map(rng.choice, words)) for _ in range(num)]
+    titles[:3] = ["Puffer Jacket", "Trench Coat", "Light Blue"]
+    return [
+        replace(row, title=title, family=f"f{k}", product_code=f"C{seed}{k:06d}")
+        for k, (row, title) in enumerate(zip(generate_rows(seed, num), titles, strict=True))
+    ]
+
+
+def test_titles_of_public_words_are_found_where_chance_gives_fewer() -> None:
+    rows, other = name_products(1, 300), name_products(2, 300)
+    real, titles = encode_products(rows), Counter(row.title for row in rows)
+    lone = [row.title or "" for row in rows[3:] if titles[row.title] == 1]
+    twin = [replace(row, attributes={"silhouette": "puffer-jacket", "colour": "light blue"}) for row in other]
+
+    def find(texts: list[str], own: list[str] | None = None) -> set[str]:
+        column = [*texts, *[""] * (300 - len(texts))]
+        extra = {} if own is None else {"kind": own}
+        return {hit.text for hit in find_embedded(real, encode_products(twin), {"kind": column}, extra).titles}
+
+    assert find([]) == set()
+    assert find(lone[:2]) == set()  # one or two of them are chance
+    assert find([title.upper().replace(" ", "-") for title in lone[:8]]) == set(lone[:8])
+    assert find([row.title or "" for row in name_products(3, 300)]) == set()  # as many as any names of products give
+    assert find(lone[:8], ["", *[row.title or "" for row in rows[:-1]]]) == set()  # a real column of other families
+    assert find(lone[:8], [row.title or "" for row in rows]) == set(lone[:8])  # their own text
+    rows[9] = replace(rows[9], title="Zorvath Coat")
+    assert Counter(hit.text for hit in find_embedded(encode_products(rows), encode_products(twin)).titles) == Counter()
+    twin[5] = replace(twin[5], attributes={"note": "zorvath coat"})
+    assert [hit.text for hit in find_embedded(encode_products(rows), encode_products(twin)).titles] == ["Zorvath Coat"]

@@ -19,7 +19,7 @@ from PIL import Image
 
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.fit import FitOptions
-from generator.fit.categories import ValueCounter, assign_shares, load_categories, select_leaves
+from generator.fit.categories import ValueCounter, assign_shares, list_possible_kinds, load_categories, select_leaves
 from generator.fit.families import Family, detect_image_colour, read_families
 from generator.fit.fit_spec import Fit, fit, to_yaml
 from generator.fit.prices import fit_kind_price, infer_price_bands, prefer_type_prices
@@ -37,10 +37,13 @@ from generator.fit.vocabulary import (
 )
 from generator.ingest import ImportOptions
 from generator.ingest.import_table import import_table
+from generator.pages.describe import describe
 from generator.sampling.extra_columns import add_extra_columns
 from generator.sampling.prices import list_price_points
 from generator.sampling.products import products as sample_products
 from generator.sampling.products import rows as sample_rows
+from generator.scaffold.preview import format_price
+from generator.scaffold.starter_spec import GROUPS
 from schemas.appearance import MATERIALS, PATTERNS, SILHOUETTES
 from schemas.catalog import CatalogSpec, Prices, list_kinds
 from schemas.documents import read_document
@@ -492,6 +495,61 @@ def test_rare_leaf_goes_to_the_nearest_one() -> None:
     assert remarks[0].num_rows == 9
 
 
+_BRANCHES = (("WOMEN", "MEN"), ("WOMENSWEAR", "MENSWEAR"), ("DAMEN", "HERREN"), ("FEMME", "HOMME"),
+             ("レディース", "メンズ"), ("WOMEN", "MEN"))  # fmt: skip
+"""Names of two branches in each market."""
+_HERS = ("dress", "skirt", "pump", "clutch", "lipstick")
+
+
+def sample_rare_leaves(paths: Sequence[tuple[str, str, str]], hers: str, his: str) -> list[Family]:
+    """A shop that sells five types to women and two to men; each of the other leaves has one design of every type."""
+    women = [member(path=(hers, kind, kind), kind=kind, name=f"{kind} {n}") for kind in _HERS for n in range(9)]
+    men = [member(path=(his, "X1", "X1"), kind=k, name=f"{k} {n}") for k in ("jeans", "scarf") for n in range(6)]
+    return [*women, *men, *(member(path=path, kind=kind, name=f"{path} {kind}") for path in paths for kind in _HERS)]
+
+
+@pytest.mark.parametrize("market", range(6))
+def test_guessed_kinds_are_what_the_names_of_the_leaf_allow(market: int) -> None:
+    """Every type and group of toile as a leaf for men in which no type has k designs, and leaves of other names."""
+    hers, his = _BRANCHES[market]
+    types = {(his, GROUPS[each.group][1][market], each.category[market]): each for each in RECORDS.values()}
+    groups = {(his, words[market], f"N{group}"): group for group, (_, words) in GROUPS.items()}
+    unknown = [(his, "NEW", "A12"), (f"{his} 2", "SALE", "SALE"), ("ALL", "X", "X")]
+    rows = sample_rare_leaves([*types, *groups, *unknown], hers, his)
+    found = {leaf.path: leaf for leaf in select_leaves(rows, FitOptions())[0]}
+    kinds = {path: {kind.silhouette for kind in leaf.kinds} for path, leaf in found.items()}
+    for path, record in types.items():
+        silhouette, is_named = find_silhouette(path[2:])
+        assert is_named
+        assert silhouette in kinds[path] or len(kinds[path]) > 1, path
+        assert {RECORDS[kind].group for kind in kinds[path]} == {RECORDS[silhouette].group}, path
+        assert kinds[path] == {silhouette} or not kinds[path] & set(_HERS), (path, kinds[path])
+        assert found[path].is_guess == (len(kinds[path]) > 1), record.name
+    near = {"clothing": {"clothing", "outerwear"}, "accessories": {"accessories", "bags"}}
+    for path, group in groups.items():
+        assert {RECORDS[kind].group for kind in kinds[path]} <= near.get(group, {group}), path
+        assert group == "make-up" or not kinds[path] & set(_HERS), path
+    assert kinds[unknown[0]] >= {"jeans", "scarf"}
+    assert not (kinds[unknown[0]] | kinds[unknown[1]]) & set(_HERS)
+    assert kinds[unknown[2]] == set(_HERS)
+    assert all(found[path].is_guess for path in unknown[:2])
+
+
+def test_a_leaf_that_is_not_released_gives_no_word_to_the_guess() -> None:
+    """Two sneakers of one design each under rare leaves: their leaf is MAN, which sells what MAN sells elsewhere."""
+    rows = [member(path=("MAN", "CLOTHES", "JEANS"), kind="jeans")] * 9
+    rows += [member(path=("WOMAN", "CLOTHES", "SKIRTS"), kind="skirt")] * 9
+    rows += [member(path=("MAN", f"S{n}", "SNEAKERS"), kind="sneaker", material="leather") for n in range(2)]
+    rows += [member(path=("MAN", f"H{n}", "HATS"), kind="bucket-hat", material="leather") for n in range(3)]
+    found = {leaf.path: leaf for leaf in select_leaves(rows, FitOptions())[0]}
+    guessed = {kind.silhouette for kind in found["MAN", "MAN", "MAN"].kinds}
+    assert "jeans" in guessed
+    assert not guessed & {"sneaker", "bucket-hat", "skirt", "dress"}
+    assert all(m.material is None for kind in found["MAN", "MAN", "MAN"].kinds for m in kind.members)
+    possible = list_possible_kinds([("MAN", "NEW", "NEW"), ("WOMAN", "NEW", "NEW")], ["skirt", "jeans", "tie"])
+    assert possible.tolist() == [[1, 0, 1, 1], [1, 1, 1, 0]]
+
+
 def test_leaves_that_are_all_rare_find_a_place() -> None:
     parents = (("W", "COATS"), ("W", "BAGS"), ("M", "HATS"))
     rows = [member(path=(*parent, f"{parent[1]} {n}"), kind="coat") for parent in parents for n in range(2)]
@@ -532,6 +590,55 @@ def test_values_of_few_families_have_the_proportions_of_the_next_level() -> None
 
 
 # --- prices
+
+
+_CURRENCIES = {
+    "EUR": (0.05, 0.01), "USD": (25, 1), "JPY": (6000, 100), "KWD": (8, 0.125), "CHF": (40, 0.05), "HUF": (9000, 10),
+    "INR": (1800, 100), "IDR": (4_500_000, 1000), "KRW": (90_000, 100), "VND": (25_000_000, 1000),
+    "IRR": (3e9, 10_000), "XTS": (120, 0.001),
+}  # fmt: skip
+"""Currency -> (median price, step of its prices); XTS is ISO 4217's code for tests, of no known rate."""
+
+
+@pytest.mark.parametrize("currency", _CURRENCIES)
+def test_prices_of_every_currency_go_the_whole_way(currency: str, tmp_path: Path) -> None:
+    """From text in a table to rows, a spec, a generated catalog and its text: with the decimals of the currency."""
+    median, step = _CURRENCIES[currency]
+    decimals = {"XTS": 2, "KWD": 3}.get(currency, 0 if step >= 1 else 2)
+    rng = np.random.default_rng(1)
+    numbers = np.maximum(np.round(median * np.exp(rng.normal(0, 0.6, 150)) / step), 1) * step
+    lines = ["product_code,title,category1_code,category3_code,full_price,image"]
+    lines += [f"P{n},Kira {n} Shirt,MEN,SHIRTS,{price:.{decimals}f},a.png" for n, price in enumerate(numbers)]
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    (tmp_path / "t.csv").write_text("\n".join(lines), encoding="utf-8")
+    import_table(tmp_path / "t.csv", tmp_path / "rows", ImportOptions(currency=currency))
+    read_back = sorted(row.full_price or 0.0 for row in read(tmp_path / "rows"))
+    assert read_back == sorted(float(f"{price:.{decimals}f}") for price in numbers)
+    found = fit(tmp_path / "rows", FitOptions(images=False))
+    spec = as_spec(found, tmp_path / "spec.yaml")
+    rows = sample_rows(spec, 0, np.arange(2000))
+    prices = rows.column("full_price").to_numpy()
+    assert abs(math.log(np.median(prices) / np.median(numbers))) < 0.1
+    assert not any("warning" in message for message in found.messages)
+    assert (np.round(prices, decimals) == prices).all()
+    if currency not in ("KWD", "XTS"):
+        assert np.abs(prices / step - np.round(prices / step)).max() < 1e-6
+    assert (prices > 0).all()
+    euros = rows.column("full_price_eur").to_numpy()
+    assert np.abs(euros - prices * spec.shop.eur_rate).max() <= 0.01 + 1e-4 * euros.max()
+    assert ("shop.eur_rate" in " ".join(found.messages)) == (currency == "XTS")
+    text = format_price(float(prices[0]), currency)
+    assert re.sub(r"\D", "", text) in {re.sub(r"\D", "", f"{prices[0]:.{d}f}") for d in (0, 1, 2, 3)}, text
+    describe(tmp_path / "rows")
+
+
+def test_prices_far_above_those_of_the_shop_make_no_endless_price_points() -> None:
+    """A type of few prices has a spread: seven standard deviations above it there may be thousand times dearer ones."""
+    members = [member(full_price=float(price)) for price in range(1000, 10_000, 7)]
+    bands = infer_price_bands(members, 5)
+    points = list_price_points(Prices(bands=bands), 3e8)
+    assert len(points) < 1_000_000
+    assert set(range(1000, 10_000)) <= set(points.tolist())
 
 
 def write_priced(place: Path, prices: Sequence[float | None], currency: str = "USD") -> Path:
@@ -769,6 +876,8 @@ def test_vocabulary_names_only_what_can_be_rendered() -> None:
         (("MEN", "CLOTHING", "POLO SHIRTS"), "polo-shirt"),
         (("DAMEN", "SCHUHE", "STIEFEL"), "boot"),
         (("HOME", "LIVING", "JAR CANDLES"), "candle"),
+        (("HERREN", "BADEMODE", "SALE"), "swim-shorts"),
+        (("WOMEN", "NEW", "SWIMWEAR"), "swimsuit"),
     ],
 )
 def test_find_silhouette_from_category_names(path: tuple[str, str, str], silhouette: str) -> None:
