@@ -21,6 +21,7 @@ from generator.sampling.streams import Floats
 from schemas.appearance import SHOWN
 from schemas.catalog import PriceBand
 from schemas.markets import MARKETS
+from schemas.prices import EUR_RATES
 from schemas.silhouettes import RECORDS
 
 _MOST_STEPS = 24
@@ -45,10 +46,17 @@ _MOST_ENDINGS = 40
 _STEPS = (5.0, 2.0, 1.0)
 """Steps between equal endings, times a power of ten."""
 
+_DECADES_ABOVE = 3
+_MOST_POINTS_ABOVE = 2_000_000
+"""A spread of log prices may reach so many powers of ten above the dearest products; more price points are too many."""
 _SNAP = 0.08
 """A price moves to an ending by at most this part of it."""
-HIGHEST_PRICE = 1e9
-"""Dearer products have no price ending."""
+_WIDE_RANGE = (0.25, 1e7)
+"""Lowest and highest price of a private fit without bounds, in most currencies."""
+_MANY_UNITS = 500.0
+"""A currency with so many units to the dollar has higher prices."""
+HIGHEST_PRICE = 1e12
+"""The highest price that a spec can have."""
 ENDING_LEVELS = (100.0, 1000.0)
 """Prices between which endings differ."""
 _DIGITS = tuple(range(10))
@@ -271,26 +279,30 @@ def fit_discounts(levels: Sequence[Sequence[Family]], percents_by: ValueCounter)
     return {"share": round(share, 4), "percents": {str(p): round(weight, 1) for p, weight in sorted(percents.items())}}
 
 
-def infer_price_bands(members: Iterable[Family], min_support: int) -> tuple[PriceBand, ...]:
+def infer_price_bands(members: Iterable[Family], min_support: int, decimals: int = 2) -> tuple[PriceBand, ...]:
     """Infer the price points of each power of ten, as endings above multiples of a step.
 
     Of the steps whose endings cover about as many families as any, the one with the shortest description is chosen: few
-    endings, and few price points beside those that occur. An ending has at least k families behind it.
+    endings, and few price points beside those that occur. An ending has at least k families behind it. `decimals` are
+    those of the currency. Where the endings above the dearest products would be too many, prices there are round.
     """
     levels: dict[int, dict[float, set[object]]] = defaultdict(lambda: defaultdict(set))
     for index, member in enumerate(members):
-        price = round(member.full_price or 0.0, 2)
+        price = round(member.full_price or 0.0, decimals)
         if price > 0:
             levels[math.floor(math.log10(price) + 1e-9)][price].add(member.name or index)
     merged = _merge_levels(levels, min_support)
     bands: list[PriceBand] = []
     for number, (power, prices) in enumerate(merged):
-        per, endings = _step_and_endings(power, prices, min_support)
+        per, endings = _step_and_endings(power, prices, min_support, decimals)
         bound = None if number == len(merged) - 1 else float(10.0 ** (power + 1))
         if bands and (per, endings) == (bands[-1].per, bands[-1].endings):
             bands[-1] = PriceBand(below=bound, per=per, endings=endings)
         else:
             bands.append(PriceBand(below=bound, per=per, endings=endings))
+    if bands and 10.0 ** (power + 1 + _DECADES_ABOVE) / per * len(endings) > _MOST_POINTS_ABOVE:
+        last = PriceBand(below=10.0 ** (power + 1), per=per, endings=endings)
+        bands = [*bands[:-1], last, PriceBand(per=10.0**power)]
     return tuple(bands) or (PriceBand(),)
 
 
@@ -311,30 +323,31 @@ def _merge_levels(
 
 
 def _step_and_endings(
-    power: int, prices: Mapping[float, set[object]], min_support: int
+    power: int, prices: Mapping[float, set[object]], min_support: int, decimals: int
 ) -> tuple[float, tuple[float, ...]]:
     """Return the step and endings of shortest description that cover nearly all families that any step covers."""
-    finest = max(power - 3, -2)
+    finest = max(power - 3, -decimals)
+    unit = 10.0**-decimals
     steps = {base * 10.0**exponent for exponent in range(power, finest - 1, -1) for base in _STEPS}
     steps.add(10.0 ** (power + 1))
     everyone = len(set().union(*prices.values()))
     tried = []
-    for step in sorted({round(step, 2) for step in steps if step >= 0.01}):
+    for step in sorted({round(step, decimals) for step in steps if step >= unit}):
         cells: dict[float, list[float]] = defaultdict(list)
         for price in prices:
-            cells[round(price % step, 2) % step].append(price)
+            cells[round(price % step, decimals) % step].append(price)
         holders = {ending: set().union(*(prices[p] for p in inside)) for ending, inside in cells.items()}
         kept = tuple(sorted(ending for ending, found in holders.items() if len(found) >= min_support))
         if kept:
             covered = len(set().union(*(holders[ending] for ending in kept)))
             num_points = 9 * 10.0**power / step * len(kept)
             num_families = sum(len(holders[ending]) for ending in kept)
-            bits = len(kept) * math.log2(max(step / 0.01, 2)) + num_families * math.log2(max(num_points, 1))
+            bits = len(kept) * math.log2(max(step / unit, 2)) + num_families * math.log2(max(num_points, 1))
             if len(kept) > _MOST_ENDINGS:
                 continue
             tried.append((covered / everyone, bits, step, kept))
     if not tried:
-        return round(max(10.0 ** (power - 1), 0.01), 2), (0.0,)
+        return round(max(10.0 ** (power - 1), unit), decimals), (0.0,)
     best = max(coverage for coverage, *_ in tried)
     _, _, step, endings = min((each for each in tried if each[0] >= _COVERAGE * best), key=lambda each: each[1:3])
     return step, endings
@@ -425,10 +438,22 @@ def _anova_p_value(samples: Sequence[Floats]) -> float:
     return float(fdtrc(groups - 1, num - groups, ratio))
 
 
+def usual_eur_rate(currency: str) -> float | None:
+    """Return about how many euros a unit of the currency is; None for an unknown one."""
+    return {**EUR_RATES, **{market.currency_code: market.eur_rate for market in MARKETS.values()}}.get(currency)
+
+
+def find_wide_range(currency: str | None) -> tuple[float, float]:
+    """Return the lowest and the highest price of a private fit where no bounds are given: public, by the currency."""
+    rate = usual_rate(currency or "USD")
+    scale = 10.0 ** math.floor(math.log10(rate)) if rate >= _MANY_UNITS else 1.0
+    return _WIDE_RANGE[0] * scale, _WIDE_RANGE[1] * scale
+
+
 def usual_rate(currency: str) -> float:
-    """Return how many units of the currency a US dollar is, by the rates of toile's markets."""
-    rates = {market.currency_code: market.eur_rate for market in MARKETS.values()}
-    return rates["USD"] / rates.get(currency, rates["USD"])
+    """Return about how many units of the currency a US dollar is; 1 for an unknown one."""
+    dollar = usual_eur_rate("USD") or 1.0
+    return dollar / (usual_eur_rate(currency) or dollar)
 
 
 def _list_percents(member: Family) -> list[tuple[int, float]]:

@@ -38,6 +38,7 @@ from generator.fit.prices import (
     estimate_price_levels,
     find_ending,
     find_range,
+    find_wide_range,
     sample_prices,
     spread_levels,
 )
@@ -69,8 +70,6 @@ NAMES_SHARE = 0.3
 """Share of epsilon that finds the names of leaves where they are not public; the tables share the rest."""
 KEPT_SHARE = 0.04
 """Share of epsilon of a column that is kept: a half for the names of its values, a half for its table."""
-WIDE_RANGE = (0.25, 1e7)
-"""Lowest and highest price where no bounds are given."""
 PRICE_RATIO = math.sqrt(2)
 """Ratio of the bounds of a price cell."""
 MOST_KEPT = 0.4
@@ -420,7 +419,7 @@ def _make_grid(options: FitOptions, book: Accountant) -> PriceGrid:
         low, high = options.price_range
         book.record_public("price range", "given as public; prices outside count as the nearest inside")
     else:
-        low, high = WIDE_RANGE
+        low, high = find_wide_range(options.currency)
         book.record_public("price range", f"{low:g} to {high:,.0f}: toile's own")
     num_cells = max(math.ceil(math.log(high / low) / math.log(PRICE_RATIO)), _LEAST_CELLS)
     return PriceGrid(edges=np.linspace(math.log(low), math.log(high), num_cells + 1))
