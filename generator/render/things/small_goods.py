@@ -11,7 +11,7 @@ from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
 from generator.render.things.perspective import SlantedFace
 
-SCALE = {"child": 0.62, "small": 0.76, "medium": 0.90, "large": 1.06}
+SCALE = {"child": 0.67, "small": 0.82, "medium": 0.97, "large": 1.10}
 """Scale of a small product, by size."""
 
 

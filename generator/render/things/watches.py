@@ -10,7 +10,7 @@ from generator.render.engine.height_field import Crease
 from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
 
-SIZE = {"child": 0.70, "small": 0.80, "medium": 0.94, "large": 1.06}
+SIZE = {"child": 0.70, "small": 0.80, "medium": 0.94, "large": 1.02}
 """Scale of a watch, by size."""
 
 
