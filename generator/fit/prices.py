@@ -35,8 +35,6 @@ _SHRINK = 6.0
 _USUAL_SPREAD = 0.25
 _DEPTHS = (2, 1, 0)
 """Names of a category's path that say a part of the shop: parent, first category, the whole shop."""
-_FEW_SPREAD = 0.1
-"""The spread to which that of few prices is shrunk."""
 _FACTOR_RANGE = (0.4, 2.5)
 _LEAST_FACTOR = 0.08
 """Smaller effects of a material on the log price are left out."""
@@ -248,7 +246,7 @@ def fit_kind_price(
         [sum(math.log(factors.get((s, w.get(id(m), "")), 1.0)) for s, w in slots_of.items()) for m in priced]
     )
     return KindPrice(
-        document=_describe(log_price, weights, priced, bounds, min_support), factors=factors, source=source
+        document=_describe(log_price, weights, priced, bounds, spread, min_support), factors=factors, source=source
     )
 
 
@@ -354,7 +352,12 @@ def _step_and_endings(
 
 
 def _describe(
-    log_price: Floats, weights: Floats, priced: Sequence[Family], bounds: tuple[float, float], min_support: int
+    log_price: Floats,
+    weights: Floats,
+    priced: Sequence[Family],
+    bounds: tuple[float, float],
+    spread: float,
+    min_support: int,
 ) -> Document:
     """Return quantiles within the bounds: as many as the families allow, at least lowest, middle and highest."""
     order = np.argsort(log_price, kind="stable")
@@ -363,17 +366,20 @@ def _describe(
     values = (
         _quantiles(log_price, weights, num_steps, min_support)
         if num_steps >= _LEAST_STEPS
-        else _few_quantiles(log_price, weights)
+        else _few_quantiles(log_price, weights, spread)
     )
     bounded = np.clip(np.maximum.accumulate(values), *bounds)
     return {"quantiles": [_round_price(math.exp(value)) for value in bounded]}
 
 
-def _few_quantiles(log_price: Floats, weights: Floats) -> Floats:
-    """Return lowest, middle and highest of an even distribution with the mean and the (shrunk) spread of few prices."""
+def _few_quantiles(log_price: Floats, weights: Floats, spread: float) -> Floats:
+    """Return lowest, middle and highest of an even distribution with the mean and the spread of few prices.
+
+    Their own spread is shrunk to the usual one of the shop.
+    """
     mean = float(np.average(log_price, weights=weights))
     squares = float(np.sum((log_price - mean) ** 2))
-    half = math.sqrt(3 * (squares + _SHRINK * _FEW_SPREAD**2) / (len(log_price) + _SHRINK))
+    half = math.sqrt(3 * (squares + _SHRINK * spread**2) / (len(log_price) + _SHRINK))
     return np.array([mean - half, mean, mean + half])
 
 
