@@ -1,8 +1,8 @@
 """Fit a shop's pricing: price points, and for each kind of products its price levels, price factors and discounts.
 
 Prices of a kind are given by quantiles with at least k families in each step between two of them; where there are too
-few, lowest, middle and highest follow from their mean and spread. No quantile is the price of a single family: it is
-the mean of the log prices of the k families around it, and the lowest and highest follow from the outermost step.
+few, five follow from their mean and spread. No quantile is the price of a single family: it is the mean of the log
+prices of the k families around it, and the lowest and highest follow from the outermost step.
 """
 
 import math
@@ -27,7 +27,7 @@ from schemas.silhouettes import RECORDS
 _MOST_STEPS = 24
 """Most steps between the quantiles of a kind."""
 _LEAST_STEPS = 3
-"""A kind without families for so many steps has three quantiles by its mean and spread."""
+"""A kind without families for so many steps has five quantiles by its mean and spread."""
 _LEAST_PER_STEP = 4
 """Families in a step, also where k is smaller: fewer say little of the distribution."""
 _SHRINK = 6.0
@@ -359,7 +359,7 @@ def _describe(
     spread: float,
     min_support: int,
 ) -> Document:
-    """Return quantiles within the bounds: as many as the families allow, at least lowest, middle and highest."""
+    """Return quantiles within the bounds: as many as the families allow, at least five."""
     order = np.argsort(log_price, kind="stable")
     log_price, weights = log_price[order], weights[order]
     num_steps = min(count_families(priced) // max(min_support, _LEAST_PER_STEP), _MOST_STEPS)
@@ -373,14 +373,14 @@ def _describe(
 
 
 def _few_quantiles(log_price: Floats, weights: Floats, spread: float) -> Floats:
-    """Return lowest, middle and highest of an even distribution with the mean and the spread of few prices.
+    """Return the quantiles at 0, 1/4, ... 1 of a bell curve with the mean and the spread of few prices.
 
-    Their own spread is shrunk to the usual one of the shop.
+    Their own spread is shrunk to the usual one of the shop. The ends are 2.1 standard deviations away.
     """
     mean = float(np.average(log_price, weights=weights))
     squares = float(np.sum((log_price - mean) ** 2))
-    half = math.sqrt(3 * (squares + _SHRINK * spread**2) / (len(log_price) + _SHRINK))
-    return np.array([mean - half, mean, mean + half])
+    deviation = math.sqrt((squares + _SHRINK * spread**2) / (len(log_price) + _SHRINK))
+    return mean + deviation * np.array([-2.1, -0.7, 0.0, 0.7, 2.1])
 
 
 def _quantiles(log_price: Floats, weights: Floats, num_steps: int, min_support: int) -> Floats:
