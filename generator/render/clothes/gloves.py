@@ -167,7 +167,7 @@ def _add_glove(scene: Scene, body: SolidBody, glove: Glove, layout: Layout, kind
         shade = np.broadcast_to(light, grid.shape[:2])
         if layout.mirrored:
             uv, shade = uv[::-1], shade[::-1]
-        body.add(layout.apply(grid), cloth, back=back, uv=uv, shade=shade)
+        body.add(layout.apply(grid), cloth, back=back, uv=uv, shade=shade, dense=len(grid) < 50)
 
     tip = np.clip((t - 0.80) / 0.20, 0, 1)
     around_tip = np.sqrt(np.maximum(1 - tip**2, 0.0)) + 1e-4

@@ -133,10 +133,9 @@ class SolidBody:
 
     def box(self) -> tuple[float, float, float, float]:
         """Return x0, y0, x1, y1 around the body, in units."""
-        flat = np.concatenate([each.points.reshape(-1, 3) for each in self.surfaces])
-        self.low = float(flat[:, 2].min()) - 0.02
-        (x0, y0), (x1, y1) = flat[:, :2].min(axis=0), flat[:, :2].max(axis=0)
-        return float(x0), float(y0), float(x1), float(y1)
+        (x0, y0, low), (x1, y1, _) = _bounds(np.concatenate([each.points.reshape(-1, 3) for each in self.surfaces]))
+        self.low = low - 0.02
+        return x0, y0, x1, y1
 
     def fit_camera(self, fill: float, wide: float = 1.0, limpness: float | None = None) -> None:
         """Set the camera so that the larger side of the body, its width counted `wide` times, fills a share."""
@@ -267,10 +266,15 @@ def _to_pixels(scene: Scene, points: Points) -> Outline:
     return flat.reshape(*points.shape[:-1], 2)
 
 
+def _bounds(flat: Points) -> tuple[list[float], list[float]]:
+    """Return the smallest and the largest value of each column."""
+    columns = np.ascontiguousarray(flat.T)  # several times faster than along the first axis
+    return columns.min(axis=1).tolist(), columns.max(axis=1).tolist()
+
+
 def _window(scene: Scene, place: Outline) -> Window:
     """Return the window of the image around some pixels; it may be empty."""
-    flat = place.reshape(-1, 2)
-    (x0, y0), (x1, y1) = flat.min(axis=0), flat.max(axis=0)
+    (x0, y0), (x1, y1) = _bounds(place.reshape(-1, 2))
     rows = slice(max(int(y0) - 1, 0), min(int(y1) + 2, scene.side))
     return rows, slice(max(int(x0) - 1, 0), min(int(x1) + 2, scene.side))
 
