@@ -651,13 +651,17 @@ def cut_at_quantiles(price_P: Floats, num_groups: int) -> tuple[int, ...]:
 
 
 def sample_prices(
-    cell_N: Integers, grid: PriceGrid, endings: Sequence[Floats], rng: np.random.Generator
+    cell_N: Integers, kind_N: Integers, grid: PriceGrid, endings: Sequence[Floats], rng: np.random.Generator
 ) -> list[float | None]:
-    """Return a price for each row: spread evenly over its cell, with a legal ending."""
+    """Return a price for each row, with a legal ending. Rows of one cell and one kind are spread evenly over the cell.
+
+    `kind_N` is the number of the kind of each row, any integers.
+    """
     at_N = np.zeros(len(cell_N))
-    for cell in np.unique(cell_N):
-        rows = rng.permutation(np.nonzero(cell_N == cell)[0])
-        at_N[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    _, group_N = np.unique(np.stack([cell_N, kind_N]), axis=1, return_inverse=True)
+    for group in range(int(group_N.max()) + 1):
+        rows = rng.permutation(np.nonzero(group_N == group)[0])
+        at_N[rows] = (np.arange(len(rows)) + rng.random()) / len(rows)
     found: list[float | None] = []
     for price in np.exp(grid.edges[cell_N] + at_N * np.diff(grid.edges)[cell_N]).tolist():
         weights = endings[int(np.searchsorted(ENDING_LEVELS, price, side="right"))]
