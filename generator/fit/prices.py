@@ -445,9 +445,14 @@ def usual_eur_rate(currency: str) -> float | None:
 
 def find_wide_range(currency: str | None) -> tuple[float, float]:
     """Return the lowest and the highest price of a private fit where no bounds are given: public, by the currency."""
-    rate = usual_rate(currency or "USD")
-    scale = 10.0 ** math.floor(math.log10(rate)) if rate >= _MANY_UNITS else 1.0
-    return _WIDE_RANGE[0] * scale, _WIDE_RANGE[1] * scale
+    unit = find_round_unit(currency or "USD")
+    return _WIDE_RANGE[0] * unit, _WIDE_RANGE[1] * unit
+
+
+def find_round_unit(currency: str) -> float:
+    """Return 1; in a currency of small units the power of ten of them that is nearest below a dollar."""
+    rate = usual_rate(currency)
+    return 10.0 ** math.floor(math.log10(rate)) if rate >= _MANY_UNITS else 1.0
 
 
 def usual_rate(currency: str) -> float:

@@ -390,9 +390,9 @@ def sample_cells(
 ) -> dict[str, Integers]:
     """Make rows of the joint table, and the further columns given the leaf. Returns column -> cell of each row.
 
-    Given the leaf, these columns are independent of the price. Among few rows a random order relates them by chance, and
-    sizes of families that are related to prices move the price level, because the exact fit weighs families by size.
-    So of several random orders each column has the one that is least related to the prices of each kind.
+    Given the leaf, these columns are independent of the price. Among few rows a random order relates them by chance,
+    and sizes of families that are related to prices move the price level, because the exact fit weighs families by
+    size. So of several random orders each column has the one that is least related to the prices of each kind.
     """
     leaf, price, kind = np.unravel_index(spread(joint_LPK, num_rows), joint_LPK.shape)
     cells: dict[str, Integers] = {"leaf": leaf, "price": price, "kind": kind}
@@ -539,7 +539,7 @@ def _release_core(
         prior_LP=prior_LP,
         cuts=cuts,
         noise=math.sqrt(2 / precision),
-        knows_prices=total > max(_LEAST_PRICES * price_scale, 2 * math.sqrt(2 / precision)),
+        knows_prices=total > max(_LEAST_PRICES * price_scale, 2 * math.sqrt(2 / precision), 1.0),
     )
 
 

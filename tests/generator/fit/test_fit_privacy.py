@@ -23,8 +23,8 @@ from generator.fit import FitOptions
 from generator.fit.attributes import PUBLIC_COLUMNS, SIZES, list_size_shares
 from generator.fit.categories import list_partitions
 from generator.fit.families import PERCENTS, Family, read_families
-from generator.fit.fit_spec import _private_provenance, _say_guesses, build_fit, fit, to_yaml
-from generator.fit.prices import PriceGrid, find_ending, find_range, sample_prices
+from generator.fit.fit_spec import _private_provenance, _say_guesses, build_fit, fit, to_yaml, write_spec
+from generator.fit.prices import PriceGrid, find_ending, find_range, sample_prices, usual_rate
 from generator.fit.private import (
     KEPT_SHARE,
     MANY_LEAVES,
@@ -316,6 +316,22 @@ def test_small_shop_is_never_refused(num: int, categories: Any, tmp_path: Path) 
     assert found.document["navigation"]["share"] < 0.2
     assert found.document["colourways"]["repeat_share"] < 0.7
     assert all("median" in kind["price"] for leaf in found.document["categories"] for kind in leaf.get("kinds", [leaf]))
+
+
+@pytest.mark.parametrize(("epsilon", "currency", "is_priced"), [(0.01, "IDR", True), (50.0, "USD", False)])
+def test_shop_without_known_prices_has_usual_ones(
+    epsilon: float, currency: str, is_priced: bool, tmp_path: Path
+) -> None:
+    """Whether noise hides the prices or no family has one: the spec compiles, with prices of the currency's level."""
+    rows = fit_table.sample_rows(60, 2, paths=PATHS[:2])
+    if not is_priced:
+        rows = [replace(row, full_price=None, price=None) for row in rows]
+    place = fit_table.write_folder(tmp_path / "rows", rows, currency=currency)
+    found = fit(place, FitOptions(epsilon=epsilon, categories=PATHS[:2], currency=currency))
+    write_spec(found, tmp_path / "spec.yaml")
+    assert "warning: the noise hides the prices" in "\n".join(found.messages)
+    medians = [kind["price"]["median"] for leaf in found.document["categories"] for kind in leaf.get("kinds", [leaf])]
+    assert all(10 <= median / usual_rate(currency) <= 1000 for median in medians)
 
 
 def _no_train() -> list[Product]:
