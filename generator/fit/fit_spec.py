@@ -101,7 +101,7 @@ _SYNTHETIC_SUPPORT = 5
 """Of thousands of synthetic families, so many are enough: what is rare is protected by the noise."""
 _SAID_BY_GROUP = ("materials", "patterns", "colours", "discounts")
 """Tables of a private fit of which the command says where they are counted by groups of categories."""
-_GUESS = "no word says what it sells: choose its silhouettes"
+_GUESS = "too little says what it sells: choose its silhouettes"
 _MOST_NAMED = 5
 _WORTH_SAYING = 0.005
 """Rules that touch a smaller share of the rows are not mentioned."""
