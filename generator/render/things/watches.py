@@ -37,7 +37,7 @@ def draw_watch(scene: Scene) -> None:
     d = scene.design
     scene.set_camera(SIZE[scene.appearance.size], (0.0, 0.5), limpness=0.0)
     case = _Case(scene)
-    linked = scene.appearance.hardware != "none" and d.chance("links", 0.4)
+    linked = scene.appearance.hardware != "none" and d.chance("links", 0.25)
     for up in (-1, 1):
         _draw_links(scene, case, up) if linked else _draw_strap(scene, case, up)
     if not linked:
