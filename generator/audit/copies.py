@@ -2,7 +2,7 @@
 
 Titles are folded: case, accents, punctuation, hyphens, repeated blanks and the order of words do not matter. A word of
 the synthetic catalog that no real title has is replaced by the real word that one letter, or one blank, turns it into,
-and left out if there is none. A title that is the beginning of real ones becomes one of them. Two designs match if they
+and left out if there is none. A title that was cut inside a word is completed. Two designs match if they
 have the same words, differ by one word, or begin or end with the same two words, and if their full prices are close or
 the same.
 
@@ -216,8 +216,8 @@ def fold_titles(table: AuditTable, real: AuditTable | None = None) -> list[froze
     """Return the folded words of each title.
 
     With `real`, words are repaired to those of its titles, and what remains unknown is left out: a word that no real
-    title has cannot tell whether the others are copied. A title that is the beginning of real ones, and not a real one,
-    becomes one of them, whatever its price.
+    title has cannot tell whether the others are copied. A title that was cut inside a word becomes a real one that
+    begins so, whatever its price.
     """
     titles = [fold_words(row.title or "") for row in table.products]
     if real is None:
@@ -229,21 +229,23 @@ def fold_titles(table: AuditTable, real: AuditTable | None = None) -> list[froze
 
 
 def make_completion(titles: Iterable[tuple[str, ...]]) -> Callable[[Sequence[str]], frozenset[str] | None]:
-    """Return a function that finds the title that a text is the beginning of; None for a title, and for other texts.
+    """Return a function that finds the title that was cut inside a word; None if the last word is a whole one.
 
-    Of several such titles it finds always the same one.
+    Shops have titles with a word less at the same price, such as that of a colour. Of several titles with the same
+    beginning it finds always the same one.
     """
     whole = {"".join(words): words for words in titles}
+    known = {word for words in whole.values() for word in words}
     ordered = sorted(whole)
 
     @functools.cache
     def complete(text: str) -> frozenset[str] | None:
-        if text in whole or len(text) < _SHORTEST_BEGINNING:
+        if len(text) < _SHORTEST_BEGINNING:
             return None
         first, end = bisect.bisect_left(ordered, text), bisect.bisect_left(ordered, text + _LAST)
         return frozenset(whole[ordered[first + zlib.crc32(text.encode()) % (end - first)]]) if first < end else None
 
-    return lambda words: complete("".join(words))
+    return lambda words: complete("".join(words)) if words and words[-1] not in known else None
 
 
 def cut_titles(table: AuditTable) -> tuple[AuditTable, list[frozenset[str]]]:
