@@ -175,7 +175,7 @@ TITLES = Rule(name="copied_titles", equal=True, priced=False)
 EDITED_ROWS = Rule(name="copied_edited_rows", equal=False, exact=True)
 TITLE_PARTS = Rule(name="copied_title_parts", equal=True, exact=True, parts=True)
 RULES = (ROWS, NEAR_ROWS, ALTERED_ROWS, TITLES, EDITED_ROWS, TITLE_PARTS)
-UNPRICED_RULES = RULES[:3]
+UNPRICED_RULES = (ROWS, NEAR_ROWS, ALTERED_ROWS)
 """Those that apply to catalogs without prices: there, a title is the whole row."""
 
 
@@ -613,7 +613,7 @@ def weighted_tail(means: Floats, weights: Index, least: int) -> float:
 
 
 def run_copy_tests(matches: Matches, fit_twin: FitTwin | None, min_support: int) -> list[CopyTest]:
-    """Run the test of each rule.
+    """Run the test of each rule; that of parts of titles is for catalogs that look like the fit twin alone.
 
     `fit_twin` is None if no spec could be fitted to the real rows. `min_support` are the families from which a fit may
     know a product.
@@ -623,6 +623,8 @@ def run_copy_tests(matches: Matches, fit_twin: FitTwin | None, min_support: int)
     is_twin = fit_twin is not None and looks_fitted(matches, fit_twin)
     found = []
     for rule in RULES if matches.priced else UNPRICED_RULES:
+        if rule.parts and not is_twin:  # shops list variants of a product under similar titles: nothing tells how often
+            continue
         each, twin = matches, fit_twin
         if rule.parts and matches.parts is not None:
             each, twin = matches.parts, None if fit_twin is None else replace(fit_twin, designs=fit_twin.parts)

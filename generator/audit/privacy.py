@@ -338,7 +338,8 @@ def _check_copies(comparison: _Comparison, control: _Comparison, bounds: Bounds)
         leak = test.smallest_leak(bounds.copies_p / len(tests))
         if leak is not None:  # of the products; each copied row is one of them
             leak *= len(test.hit) / len(comparison.real.table)
-        matched, chance = int(test.hit.sum()), float(test.chance.sum())
+        matched, chance, other_p = int(test.hit.sum()), float(test.chance.sum()), real_p.get(test.name)
+        end = "" if other_p is None else f"; real against real gives {other_p:.2g}"
         figures = {
             "products": float(len(test.hit)),
             "matched": float(matched),
@@ -357,7 +358,7 @@ def _check_copies(comparison: _Comparison, control: _Comparison, bounds: Bounds)
                     name=test.name,
                     kind=PRIVACY,
                     value=p,
-                    real_against_real=real_p[test.name],
+                    real_against_real=other_p,
                     bound=bounds.copies_p,
                     better="higher",
                     passed=p >= bounds.copies_p,
@@ -365,8 +366,7 @@ def _check_copies(comparison: _Comparison, control: _Comparison, bounds: Bounds)
                         f"Probability of so many real products, of train or holdout, that come back with "
                         f"{_COPIED[test.name]}, if nothing was copied: {matched:,} of {len(test.hit):,} that are like "
                         f"no other real one; {chance:.1f} by chance, by the control: {how}. A match weighs more where "
-                        f"chance gives fewer. Higher is better (p, adjusted for {len(tests)} tests); real against real "
-                        f"gives {real_p[test.name]:.2g}."
+                        f"chance gives fewer. Higher is better (p, adjusted for {len(tests)} tests){end}."
                     ),
                     figures=figures if leak is None else {**figures, "smallest_leak": leak},
                 ),
@@ -376,6 +376,8 @@ def _check_copies(comparison: _Comparison, control: _Comparison, bounds: Bounds)
             )
         )
     why = "does not apply: a catalog has no prices, so titles are compared as whole rows"
+    if comparison.matches.priced:
+        why = "does not apply: the catalog does not look like a fit, which would say how often parts of titles recur"
     checks += [skip_check(rule.name, PRIVACY, why) for rule in copies.RULES[len(tests) :]]
     return Findings(checks=checks)
 

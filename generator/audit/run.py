@@ -574,6 +574,9 @@ def _places(names: Sequence[str], name: str) -> list[int]:
 
 
 def _shorten(name: str) -> str:
+    first, *middle, last = name.split(" > ") if name.count(" > ") > 1 else (name, "")
+    if middle and len(name) > _LABEL:  # the ends of a path distinguish it
+        name = f"{first} … {last}"
     return name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…"
 
 
