@@ -437,7 +437,7 @@ def test_chance_of_the_fit_twin_is_the_share_of_twins_that_match(sports: Table) 
     for low, high in ((0, 0.02), (0.02, 0.2), (0.2, 1.01)):
         group = (expected >= low) & (expected < high)
         assert seen[group].sum() <= 1.15 * expected[group].sum() + 0.5, (low, high)
-    assert seen.sum() == pytest.approx(expected.sum(), rel=0.25)
+    assert 0.6 * expected.sum() <= seen.sum() <= 1.1 * expected.sum()  # too much is safe, and costs power
 
 
 def test_repeats_of_a_catalog_predict_its_matches_with_an_independent_one() -> None:

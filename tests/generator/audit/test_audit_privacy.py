@@ -82,7 +82,8 @@ def test_honest_catalog_passes_every_check_of_rows(
 ) -> None:
     found = check_rows(real, encode_products(synthetic), BOUNDS, reference=reference)
     assert failed(found.checks) == set()
-    applied = [check for check in found.checks if check.name != "rare_values"]  # there are no further columns
+    other = {"rare_values", "copied_title_parts"}  # there are no further columns, and the catalog is no twin of a fit
+    applied = [check for check in found.checks if check.name not in other]
     assert {check.status for check in applied} <= {"pass", "inconclusive"}
     assert all(check.real_against_real is not None for check in applied)
 
