@@ -39,7 +39,7 @@ def _sample_sleeve(scene: Scene, short: float, cuffs: tuple[float, float]) -> Sl
         return sample_sleeve(
             scene, short, cuffs[0] + d.uniform("mouth", 0.0, 0.018), angle=d.uniform("angle", 0.42, 0.88)
         )
-    return sample_sleeve(scene, d.uniform("long sleeve", 0.37, 0.44), cuffs[1], angle=d.uniform("hang", 0.18, 0.40))
+    return sample_sleeve(scene, d.uniform("long sleeve", 0.43, 0.51), cuffs[1], angle=d.uniform("hang", 0.18, 0.40))
 
 
 @register_silhouette("t-shirt")
@@ -50,15 +50,16 @@ def draw_t_shirt(scene: Scene) -> None:
     measures = GarmentMeasures(
         scoop=d.uniform("v depth", 0.125, 0.160) if pointed else d.uniform("scoop", 0.040, 0.080),
         neck=d.uniform("neck", 0.058, 0.086),
-        shoulder=chest + d.uniform("shoulder", -0.004, 0.014),
+        shoulder=chest * d.uniform("shoulder", 0.82, 0.98),
+        slope=d.uniform("slope", 0.048, 0.078),
         chest=chest,
-        armhole=d.uniform("armhole", 0.170, 0.205),
+        armhole=d.uniform("armhole", 0.165, 0.195),
         waist=chest - d.uniform("waist", -0.008, 0.022),
         hem=chest + d.uniform("hem", -0.010, 0.030),
         length=d.uniform("length", 0.53, 0.61),
     )
     measures = apply_fit(measures, scene.choose_cut("fit"))
-    made = _sample_sleeve(scene, d.uniform("sleeve", 0.085, 0.18), (0.068, 0.046))
+    made = _sample_sleeve(scene, d.uniform("sleeve", 0.075, 0.150), (0.066, 0.039))
     measures = place_garment(scene, measures, 1.30, sleeve=made)
     neckline = v_neck(measures) if pointed else round_neck(measures)
     arms = draw_sleeves(scene, measures, made)
@@ -88,7 +89,7 @@ def draw_polo_shirt(scene: Scene) -> None:
         length=d.uniform("length", 0.53, 0.61),
     )
     measures = apply_fit(measures, scene.choose_cut("fit"))
-    made = _sample_sleeve(scene, d.uniform("sleeve", 0.12, 0.18), (0.062, 0.046))
+    made = _sample_sleeve(scene, d.uniform("sleeve", 0.10, 0.16), (0.062, 0.040))
     measures = place_garment(scene, measures, 1.28, sleeve=made)
     arms = draw_sleeves(scene, measures, made)
     draw_inside_back(scene, measures, 0.09, "main")
@@ -132,16 +133,17 @@ def draw_shirt(scene: Scene) -> None:
     chest = d.uniform("chest", 0.182, 0.201)
     measures = GarmentMeasures(
         scoop=0.066 if not undone else 0.095 + 0.20 * min(undone, 0.4),
-        neck=0.056,
+        neck=d.uniform("neck", 0.046, 0.056),
         shoulder=chest + d.uniform("shoulder", 0.002, 0.016),
         chest=chest,
         waist=chest * d.uniform("waist", 0.87, 1.0),
         hem=chest * d.uniform("hem", 0.94, 1.05),
-        length=d.uniform("length", 0.56, 0.65),
+        armhole=d.uniform("armhole", 0.165, 0.185),
+        length=d.uniform("length", 0.52, 0.60),
         dip=0.0,
     )
     measures = apply_fit(measures, scene.choose_cut("fit"))
-    made = _sample_sleeve(scene, d.uniform("sleeve", 0.14, 0.20), (0.062, 0.048))
+    made = _sample_sleeve(scene, d.uniform("sleeve", 0.13, 0.18), (0.060, 0.040))
     measures = place_garment(scene, measures, 1.22, top=-0.03, sleeve=made)
     arms = draw_sleeves(scene, measures, made)
     draw_inside_back(scene, measures, measures.scoop + 0.02, "main")
