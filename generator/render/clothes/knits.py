@@ -31,7 +31,7 @@ from generator.render.engine.scene import Scene
 
 def _knit_measures(scene: Scene, scoop: float) -> GarmentMeasures:
     d = scene.design
-    chest = d.uniform("chest", 0.176, 0.193)
+    chest = d.uniform("chest", 0.186, 0.204)
     return GarmentMeasures(
         scoop=scoop,
         neck=d.uniform("neck width", 0.056, 0.070),
@@ -176,7 +176,7 @@ def _draw_fallen_open(scene: Scene, measures: GarmentMeasures, gap: float, low: 
 def draw_hoodie(scene: Scene) -> None:
     """Draw a hoodie with drawstrings and a pouch pocket; metal hardware is a zip, eyelets and cord ends."""
     d = scene.design
-    chest = d.uniform("chest", 0.176, 0.193)
+    chest = d.uniform("chest", 0.186, 0.204)
     hood, wide = d.uniform("hood", 0.120, 0.155), d.uniform("hood width", 0.096, 0.116)
     measures = GarmentMeasures(
         scoop=0.070,
