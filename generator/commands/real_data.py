@@ -112,9 +112,10 @@ def _reading_options(command: Command) -> Command:
 def import_(ctx: click.Context, /, table: Path, out: str, no_images: bool, force: bool, **options: Any) -> None:
     """Import TABLE and its images as a catalog.
 
-    TABLE is a file (.csv, .tsv, .txt, .jsonl, .ndjson, .parquet, .arrow), a folder of `datasets` (Parquet files, or
-    what save_to_disk wrote), or a folder of class folders. Images are files that a column names, or are in the table
-    itself. Columns with the usual names of shops and exports are found; how the table was read is shown.
+    TABLE is a file (.csv, .tsv, .txt, .jsonl, .ndjson, .xlsx, .xls, .ods, .parquet, .arrow), a folder of `datasets`
+    (Parquet files, or what save_to_disk wrote), or a folder of class folders. Images are files that a column names, or
+    are in the table itself. Columns with the usual names of shops and exports are found; how the table was read is
+    shown.
 
     \b
     Example:

@@ -44,6 +44,7 @@ from generator.fit.prices import (
     compare_with_usual,
     count_percents,
     find_price_bounds,
+    find_round_unit,
     find_wide_range,
     fit_discounts,
     fit_kind_price,
@@ -70,7 +71,7 @@ from generator.fit.title_templates import (
 )
 from generator.fit.vocabulary import PALETTE, guess_market
 from generator.sampling.products import compile_catalog, rows
-from schemas.catalog import MISSING_LABEL, CatalogSpec, Provenance, Value, title_word
+from schemas.catalog import MISSING_LABEL, CatalogSpec, PriceBand, Provenance, Value, title_word
 from schemas.documents import parse_document
 from schemas.errors import ToileError
 from schemas.manifest import read_manifest
@@ -100,7 +101,7 @@ _SYNTHETIC_SUPPORT = 5
 """Of thousands of synthetic families, so many are enough: what is rare is protected by the noise."""
 _SAID_BY_GROUP = ("materials", "patterns", "colours", "discounts")
 """Tables of a private fit of which the command says where they are counted by groups of categories."""
-_GUESS = "no word says what it sells: choose its silhouettes"
+_GUESS = "too little says what it sells: choose its silhouettes"
 _MOST_NAMED = 5
 _WORTH_SAYING = 0.005
 """Rules that touch a smaller share of the rows are not mentioned."""
@@ -289,7 +290,12 @@ def build_fit(
         ),
         "colourways": builder.colourways,
         "navigation": _fit_navigation(families, {leaf.path[2] for leaf in leaves}, options.min_support),
-        "prices": {"bands": infer_price_bands(members, options.min_support, decimals), "discounts": builder.discounts},
+        "prices": {
+            "bands": infer_price_bands(members, options.min_support, decimals)
+            if num_priced
+            else (PriceBand(per=find_round_unit(currency)),),
+            "discounts": builder.discounts,
+        },
         "attributes": builder.build_attributes(notes),
         "categories": categories,
         "provenance": provenance,

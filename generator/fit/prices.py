@@ -445,9 +445,14 @@ def usual_eur_rate(currency: str) -> float | None:
 
 def find_wide_range(currency: str | None) -> tuple[float, float]:
     """Return the lowest and the highest price of a private fit where no bounds are given: public, by the currency."""
-    rate = usual_rate(currency or "USD")
-    scale = 10.0 ** math.floor(math.log10(rate)) if rate >= _MANY_UNITS else 1.0
-    return _WIDE_RANGE[0] * scale, _WIDE_RANGE[1] * scale
+    unit = find_round_unit(currency or "USD")
+    return _WIDE_RANGE[0] * unit, _WIDE_RANGE[1] * unit
+
+
+def find_round_unit(currency: str) -> float:
+    """Return 1; in a currency of small units the power of ten of them that is nearest below a dollar."""
+    rate = usual_rate(currency)
+    return 10.0 ** math.floor(math.log10(rate)) if rate >= _MANY_UNITS else 1.0
 
 
 def usual_rate(currency: str) -> float:
@@ -651,13 +656,17 @@ def cut_at_quantiles(price_P: Floats, num_groups: int) -> tuple[int, ...]:
 
 
 def sample_prices(
-    cell_N: Integers, grid: PriceGrid, endings: Sequence[Floats], rng: np.random.Generator
+    cell_N: Integers, kind_N: Integers, grid: PriceGrid, endings: Sequence[Floats], rng: np.random.Generator
 ) -> list[float | None]:
-    """Return a price for each row: spread evenly over its cell, with a legal ending."""
+    """Return a price for each row, with a legal ending. Rows of one cell and one kind are spread evenly over the cell.
+
+    `kind_N` is the number of the kind of each row, any integers.
+    """
     at_N = np.zeros(len(cell_N))
-    for cell in np.unique(cell_N):
-        rows = rng.permutation(np.nonzero(cell_N == cell)[0])
-        at_N[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    _, group_N = np.unique(np.stack([cell_N, kind_N]), axis=1, return_inverse=True)
+    for group in range(int(group_N.max()) + 1):
+        rows = rng.permutation(np.nonzero(group_N == group)[0])
+        at_N[rows] = (np.arange(len(rows)) + rng.random()) / len(rows)
     found: list[float | None] = []
     for price in np.exp(grid.edges[cell_N] + at_N * np.diff(grid.edges)[cell_N]).tolist():
         weights = endings[int(np.searchsorted(ENDING_LEVELS, price, side="right"))]

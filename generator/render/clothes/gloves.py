@@ -87,7 +87,9 @@ def draw_gloves(scene: Scene) -> None:
         flare=d.uniform("flare", 0.0, 0.022),
         spread=shot.uniform("spread", -0.15, 0.75),
     )
-    kind = d.choice("kind", ("ribbed", "ribbed", "fur") if glove.mitten else ("buttoned", "ribbed", "strapped", "fur"))
+    kind = d.choice(
+        "kind", ("ribbed", "ribbed", "fur") if glove.mitten else ("buttoned", "ribbed", "ribbed", "strapped", "fur")
+    )
     view = Viewpoint(yaw=shot.uniform("yaw", -0.10, 0.10), pitch=-shot.uniform("pitch", 0.0, 0.38), near=0.16)
     body = SolidBody(scene, view)
     layouts = _sample_layouts(scene, glove)
@@ -102,7 +104,7 @@ def draw_gloves(scene: Scene) -> None:
 def _sample_layouts(scene: Scene, glove: Glove) -> list[Layout]:
     """Sample how the pair lies: side by side with the thumbs inside or outside, or one across the other."""
     shot = scene.shot
-    kind = shot.choice("lie", ("across", "across", "beside", "apart"))
+    kind = shot.choice("lie", ("across", "apart", "beside", "apart"))
     side = shot.choice("upper", (-1, 1))
     tilt = shot.uniform("tilt", -0.25, 0.25)
     if kind == "across":
@@ -167,7 +169,7 @@ def _add_glove(scene: Scene, body: SolidBody, glove: Glove, layout: Layout, kind
         shade = np.broadcast_to(light, grid.shape[:2])
         if layout.mirrored:
             uv, shade = uv[::-1], shade[::-1]
-        body.add(layout.apply(grid), cloth, back=back, uv=uv, shade=shade)
+        body.add(layout.apply(grid), cloth, back=back, uv=uv, shade=shade, dense=len(grid) < 50)
 
     tip = np.clip((t - 0.80) / 0.20, 0, 1)
     around_tip = np.sqrt(np.maximum(1 - tip**2, 0.0)) + 1e-4

@@ -66,7 +66,7 @@ def _draw_scarf_stack(scene: Scene) -> None:
 
 LENGTHS = {"child": 0.36, "small": 0.44, "medium": 0.54, "large": 0.66}
 """Length of the ends of a scarf, in units, by size."""
-FILLS = {"child": 0.66, "small": 0.75, "medium": 0.84, "large": 0.93}
+FILLS = {"child": 0.66, "small": 0.75, "medium": 0.84, "large": 0.91}
 """Share of the image that the larger side of a scarf fills, by size."""
 
 

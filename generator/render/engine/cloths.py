@@ -69,9 +69,11 @@ def build_cloths(appearance: Appearance) -> dict[str, Cloth]:
         "case": Cloth(mix(INK, colour, 0.04) * np.float32(0.7), "ceramic", pattern, style),
         "bullet": Cloth(colour, "wax"),
         "wax": Cloth(mix(CREAM, colour, 0.18), "wax"),
-        "fill": Cloth(mix(CREAM, colour, 0.45), "liquid"),
+        "fill": Cloth(mix(CREAM, colour, 0.30), "liquid"),
         "label": Cloth(CREAM, "lacquer"),
         "rivet": Cloth(linear("#b98a5e"), "metal"),
+        "flame": Cloth(linear("#ffc25e"), "wax"),
+        "glow": Cloth(linear("#fff3cf"), "wax"),
     }
 
 

@@ -11,6 +11,7 @@ from generator.render.engine.curves import (
     disc,
     interpolate,
     mirrored_outline,
+    outline,
     ribbon,
 )
 from generator.render.engine.registry import register_silhouette
@@ -26,20 +27,22 @@ from generator.render.engine.revolve import (
 )
 from generator.render.engine.scene import Scene
 
-SCALE = {"child": 0.64, "small": 0.76, "medium": 0.89, "large": 1.03}
+SCALE = {"child": 0.69, "small": 0.82, "medium": 0.96, "large": 1.07}
 """Scale of a product, by size."""
 
 
 @register_silhouette("candle")
 def draw_candle(scene: Scene) -> None:
-    """Draw wax in a jar, one or three wicks, the lid on the floor; a glass jar shows the wax."""
+    """Draw wax in a jar, one or three wicks, some lit, the lid on the floor; a glass jar shows the wax."""
     d = scene.design
     style = d.choice("style", ("tumbler", "bowl", "tapered"))
     half = d.uniform("width", 0.200, 0.250)
     tall = {"tumbler": 0.56, "bowl": 0.40, "tapered": 0.50}[style] * d.uniform("height", 0.92, 1.14)
     low, half = 0.80, half * (1.12 if style == "bowl" else 1.0)
-    scene.set_camera(1.08 * SCALE[scene.appearance.size], (0.42 * half, 0.55))
-    top = low - tall
+    lit = scene.shot.chance("lit", 0.4) and scene.pose.room == 1  # not in snapshots, where it lies
+    top, head = low - tall, 0.155 if lit else 0.06
+    zoom = min(1.05 * SCALE[scene.appearance.size], 0.92 / max(2.95 * half, tall + head + 0.08))
+    scene.set_camera(zoom, (0.42 * half, 0.5 * (top - head + low + 0.07)))
     shapes: dict[str, list[Point]] = {
         "tumbler": [(1.0, 0.0), (1.0, 0.5), (1.0, 0.90), (0.96, 0.97), (0.88, 1.0)],
         "bowl": [(0.93, 0.0), (1.04, 0.30), (1.05, 0.55), (0.92, 0.86), (0.72, 1.0)],
@@ -55,13 +58,13 @@ def draw_candle(scene: Scene) -> None:
         scene.add_overlay(body.band(level, low - 0.035, -0.014), "fill", puff=0.0, lift=0.0, shadow=0.0, clip=False)
         wrap_texture(scene, body)
     draw_mouth(scene, body, 0.016, 0.45, inner="fill" if see_through else "lining")
-    _draw_wax_pool(scene, body, top, half)
+    _draw_wax_pool(scene, body, top, half, lit)
     _draw_candle_label(scene, body, top, tall)
     _draw_candle_lid(scene, half, low)
 
 
-def _draw_wax_pool(scene: Scene, body: RevolvedBody, top: float, half: float) -> None:
-    """Draw the surface of the wax, seen through the opening, and its wicks."""
+def _draw_wax_pool(scene: Scene, body: RevolvedBody, top: float, half: float, lit: bool) -> None:
+    """Draw the surface of the wax, seen through the opening, and its wicks, with flames where they are lit."""
     d, inside = scene.design, body.profile[0][0] - 0.016
     pool = disc(0.0, top + 0.26 * TILT * inside, 0.97 * inside, 0.74 * TILT * inside)
     scene.add_panel(pool, "wax", puff=0.0, lift=0.1 * half, shadow=0.0, shade=0.98)
@@ -77,6 +80,22 @@ def _draw_wax_pool(scene: Scene, body: RevolvedBody, top: float, half: float) ->
             soft=0.004,
             clip=False,
         )
+        if lit:
+            _draw_flame(scene, x + lean, y - 0.045, f"{share}")
+
+
+def _draw_flame(scene: Scene, x: float, y: float, name: str) -> None:
+    """Draw a flame on a wick: yellow, white in its middle."""
+    shot = scene.shot
+    tall, wide = shot.uniform(f"flame {name}", 0.075, 0.105), 0.021
+    tip = x + shot.uniform(f"flame tip {name}", -0.010, 0.010)
+    for cloth, share in (("flame", 1.0), ("glow", 0.58)):
+        w, low, top = share * wide, y + 0.012 * share, y - share * tall
+        shape = outline(
+            [(tip, top), (x + 0.55 * w, y - 0.55 * share * tall), (x + w, y - 0.18 * share * tall), (x, low)],
+            [(x, low), (x - w, y - 0.18 * share * tall), (x - 0.55 * w, y - 0.55 * share * tall), (tip, top)],
+        )
+        scene.add_panel(shape, cloth, puff=0.0, shadow=0.0, lift=0.02, edge=0.0)
 
 
 def _draw_candle_label(scene: Scene, body: RevolvedBody, top: float, tall: float) -> None:

@@ -13,7 +13,7 @@ from generator.render.engine.revolve import TILT, RevolvedBody, draw_hoop, draw_
 from generator.render.engine.scene import Scene
 from generator.render.engine.solid import Points, SolidBody, Viewpoint
 
-SCALE = {"child": 0.64, "small": 0.76, "medium": 0.89, "large": 1.03}
+SCALE = {"child": 0.69, "small": 0.82, "medium": 0.96, "large": 1.07}
 """Scale of a product, by size."""
 FORESHORTENED = 1.7
 """Depth of a horizontal face over its height in the image."""
@@ -197,7 +197,8 @@ def draw_cushion(scene: Scene) -> None:
         _add_flange(body, pillow)
     elif edge == "piped":
         _add_piping(body, pillow, "cord" if d.chance("contrast", 0.5) else "self")
-    body.fit_camera(0.86 * SCALE[scene.appearance.size], limpness=0.25)
+    room = {"fringe": 0.060, "tassels": 0.075}.get(edge, 0.0)
+    body.fit_camera(0.81 * SCALE[scene.appearance.size] * wide / (wide + room), limpness=0.25)
     low = pillow.edge(9)[18:27]
     ahead = np.array([0.0, 0.0, 0.06])
     scene.stand_on([body.flat(np.concatenate([low + ahead, low[::-1] - ahead]))])
@@ -265,7 +266,7 @@ def _draw_tassel(scene: Scene, x: float, y: float, side: int) -> None:
 def draw_throw(scene: Scene) -> None:
     """Draw a folded blanket: rounded folds in front, a receding top, fringe or bound edge, one corner turned over."""
     d = scene.design
-    scene.set_camera(0.98 * SCALE[scene.appearance.size], (0.0, 0.52))
+    scene.set_camera(0.95 * SCALE[scene.appearance.size], (0.0, 0.52))
     wide, layers = d.uniform("width", 0.38, 0.43), d.choice("layers", (3, 4, 5))
     thick = {3: 0.098, 4: 0.080, 5: 0.068}[layers] * d.uniform("thickness", 0.92, 1.08)
     low = 0.80

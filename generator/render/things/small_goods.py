@@ -11,7 +11,7 @@ from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
 from generator.render.things.perspective import SlantedFace
 
-SCALE = {"child": 0.62, "small": 0.76, "medium": 0.90, "large": 1.06}
+SCALE = {"child": 0.67, "small": 0.82, "medium": 0.97, "large": 1.10}
 """Scale of a small product, by size."""
 
 
@@ -242,10 +242,10 @@ def draw_card_case(scene: Scene) -> None:
 def draw_tie(scene: Scene) -> None:
     """Draw a tie, hanging with its knot, or folded in two with the narrow end behind; its pattern is on the bias."""
     d, size = scene.design, scene.appearance.size
-    knotted = d.chance("knot", 0.6)
+    knotted = d.chance("knot", 0.85)
     zoom = {"child": 0.78, "small": 0.84, "medium": 0.90, "large": 0.96}[size] * (1.0 if knotted else 1.42)
     scene.set_camera(zoom, (0.0, 0.49))
-    wide = {"child": 0.074, "small": 0.066, "medium": 0.098, "large": 0.118}[size] * d.uniform("width", 0.8, 1.15)
+    wide = {"child": 0.080, "small": 0.074, "medium": 0.108, "large": 0.128}[size] * d.uniform("width", 0.8, 1.15)
     sway = scene.shot.uniform("sway", -0.02, 0.02)
     tip_at = (0.93 if knotted else 0.79) + scene.shot.uniform("tip", -0.015, 0.005)
     if knotted:

@@ -59,6 +59,21 @@ from toile.cli import main
 EXAMPLE_SHOP = Path(__file__).parents[3] / "examples" / "shop"
 
 
+def member(**facts: Any) -> Family:
+    usual: dict[str, Any] = {
+        "path": ("A", "B", "C"),
+        "kind": None,
+        "full_price": None,
+        "discount_percent": 0,
+        "label": None,
+        "num_colourways": 1,
+        "material": None,
+        "pattern": None,
+        "colour": None,
+    }
+    return Family(**{**usual, **facts})
+
+
 @pytest.fixture(scope="module")
 def known() -> CatalogSpec:
     return load("sportswear", "catalog")
@@ -559,6 +574,25 @@ def test_leaves_that_are_all_rare_find_a_place() -> None:
     assert all(leaf.weight >= 5 for leaf in leaves)
 
 
+@pytest.mark.parametrize(
+    ("rows", "problem", "hint"),
+    [
+        ([member(path=None)] * 9, "no product in the train split of a category", "--category NAME"),
+        ([member(name="x", num_colourways=40)], "1 product family with a category in the train split, of 40", "titles"),
+        (
+            [member(name=f"{n}") for n in range(3)],
+            "3 product families with a category in the train split",
+            "min-support",
+        ),
+    ],
+)
+def test_too_few_families_are_said_with_what_helps(rows: list[Family], problem: str, hint: str) -> None:
+    with pytest.raises(ToileError) as caught:
+        select_leaves(rows, FitOptions())
+    assert problem in caught.value.problem
+    assert hint in caught.value.hint
+
+
 @given(
     st.dictionaries(st.sampled_from("abcd"), st.integers(1, 40), min_size=1),
     st.lists(st.sampled_from("abcdx"), max_size=30),
@@ -841,21 +875,6 @@ def test_many_prices_share_their_endings() -> None:
     assert [band.per for band in infer_price_bands([member(full_price=10.0 * k) for k in range(100, 900, 7)], 5)] == [
         10.0
     ]
-
-
-def member(**facts: Any) -> Family:
-    usual: dict[str, Any] = {
-        "path": ("A", "B", "C"),
-        "kind": None,
-        "full_price": None,
-        "discount_percent": 0,
-        "label": None,
-        "num_colourways": 1,
-        "material": None,
-        "pattern": None,
-        "colour": None,
-    }
-    return Family(**{**usual, **facts})
 
 
 def test_vocabulary_names_only_what_can_be_rendered() -> None:
