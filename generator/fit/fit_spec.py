@@ -526,12 +526,13 @@ class _Builder:
     def _drop_unfit_words(self, text: str, kind: FittedKind, weights: dict[str, dict[str, float]]) -> None:
         """Remove words of a template's slots with which it would name another silhouette, or a material twice."""
         template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS, *STAND_INS) if not weights[slot]])
-        for slot in WORD_SLOTS:
-            for value in list(weights[slot]) if f"{{{slot}}}" in template.split() else ():
+        for slot in (each for each in WORD_SLOTS if f"{{{each}}}" in template.split()):
+            words = self._title_words(weights)
+            usual = {name: found[:1] for name, found in words.items()}  # `_fit_template` looks at all of them
+            for value in list(weights[slot]):
                 own = self._title_words({slot: {value: 1.0}})[slot]
-                words = self._title_words(weights) | {slot: own}
                 said_twice = set(own) & set(words["material"]) and "{material}" in template.split()
-                if said_twice or not fits_kind(template, kind.silhouette, words):
+                if said_twice or not fits_kind(template, kind.silhouette, usual | {slot: own}):
                     del weights[slot][value]
 
     def _fit_template(self, text: str, kind: FittedKind, weights: Mapping[str, Mapping[str, float]]) -> str | None:
