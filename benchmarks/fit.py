@@ -8,7 +8,7 @@ family: they are given bounds of the prices, and measure leaf, price, discount a
 `--without` measures private fits that lack one part each.
 The output is a table for people, then one JSON line; `--out FILE` saves it.
 
-    python -m benchmarks.fit --runs 5 --without --opendp --out benchmarks/results/fit_2cores_2026-12-01.json
+    python -m benchmarks.fit --runs 20 --without --opendp --out benchmarks/results/fit_2cores_2026-12-01.json
 """
 
 import argparse
@@ -49,6 +49,7 @@ def main() -> None:
     """Run the benchmark, print the results and save them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20, help="number of tables for each setting")
+    parser.add_argument("--other-runs", type=int, default=5, help="the same for --without and --opendp")
     parser.add_argument("--without", action="store_true", help="private fits without each of their parts too")
     parser.add_argument("--opendp", action="store_true", help="OpenDP's contingency tables too")
     parser.add_argument("--out", type=Path)
@@ -56,7 +57,9 @@ def main() -> None:
     others = (*(PARTS if arguments.without else ()), *(OPENDP if arguments.opendp else ()))
     document: dict[str, Any] = {
         "benchmark": "fit",
+        "command": f"python -m benchmarks.fit {' '.join(sys.argv[1:])}",
         "runs": arguments.runs,
+        "other_runs": arguments.other_runs,
         "num_rows": 3040,
         "num_categories": len(fit_table.PATHS),
         "settings": [
@@ -65,7 +68,7 @@ def main() -> None:
             for epsilon in EPSILONS
         ],
         "others": [
-            measure_setting(*SETTINGS[1], epsilon, arguments.runs, other)
+            measure_setting(*SETTINGS[1], epsilon, arguments.other_runs, other)
             for other in others
             for epsilon in (EPSILONS if other == "expected prices" else (1.0,))
         ],

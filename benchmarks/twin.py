@@ -200,7 +200,7 @@ def sample_by_opendp(families: Sequence[Family], options: FitOptions, name: str)
     """Sample the compared columns from OpenDP's contingency table of the families; a family is one record."""
     paths, cells, grid = release_by_opendp(families, options, name)
     rng = np.random.default_rng()
-    prices = sample_prices(cells["price"], grid, [np.zeros(0)] * 3, rng)
+    prices = sample_prices(cells["price"], cells["leaf"], grid, [np.zeros(0)] * 3, rng)
     rows = []
     for leaf, percent, size, price in zip(cells["leaf"], cells["percent"], cells["size"], prices, strict=True):
         first, second, third = paths[leaf]

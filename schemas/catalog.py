@@ -102,7 +102,7 @@ class PriceBand:
 
     below: Annotated[float, Gt(0)] | None = None
     """Upper bound of the band, exclusive; null for the last band."""
-    per: Annotated[float, Ge(0.01)] = 1.0
+    per: Annotated[float, Ge(0.001)] = 1.0
     """Step between equal endings."""
     endings: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(1)] = (0.0,)
     """Amounts above a multiple of `per`."""
@@ -170,12 +170,12 @@ class Attribute:
 class DesignPrice:
     """Price of a design before the factors of its attributes: log-normal, or by quantiles."""
 
-    median: Annotated[float, Gt(0), Le(1e7)] | None = None
+    median: Annotated[float, Gt(0), Le(1e12)] | None = None
     """In the shop's currency; half of the designs whose factors are all 1 cost less. Either this or `quantiles`."""
     spread: Annotated[float, Ge(0), Le(3)] | None = None
     """Standard deviation of the log price that no attribute explains, beside `median`; by default 0.1, where 95 % are
     within a factor of 1.22."""
-    quantiles: Annotated[tuple[Annotated[float, Gt(0), Le(1e7)], ...], MinLen(2)] | None = None
+    quantiles: Annotated[tuple[Annotated[float, Gt(0), Le(1e12)], ...], MinLen(2)] | None = None
     """Prices at evenly spaced probabilities from 0 to 1, ascending; log-linear in between."""
     factors: Mapping[Name, Annotated[Mapping[str, Annotated[float, Gt(0), Le(1000)]], MinLen(1)]] = field(
         default_factory=dict

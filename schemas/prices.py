@@ -94,8 +94,34 @@ CURRENCY_CODES = frozenset(
 )
 THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 """Currencies whose smallest unit is a thousandth: `1.290` has decimals there."""
-NO_DECIMALS = frozenset({"CLP", "IDR", "ISK", "JPY", "KRW", "VND"})
+NO_DECIMALS = frozenset(
+    _names(
+        """
+    BIF CLP COP DJF GNF HUF IDR IRR ISK JPY KHR KMF KRW LAK LBP MMK PYG RWF TZS UGX UZS VND VUV XAF XOF XPF
+    """
+    )
+)
 """Currencies whose prices are whole numbers: a lone `12.990` is 12990 there."""
+EUR_RATES: dict[str, float] = {
+    code: float(rate)
+    for code, rate in (
+        each.split("=")
+        for each in _names(
+            """
+    AED=.25 ALL=.0101 AMD=.0024 ARS=.0009 AUD=.59 AZN=.54 BAM=.511 BDT=.0076 BGN=.511 BHD=2.45 BND=.69 BOB=.135
+    BRL=.16 BWP=.068 BYN=.28 CAD=.66 CHF=1.06 CLP=.00096 CNY=.128 COP=.00022 CRC=.0018 CZK=.04 DKK=.134 DOP=.015
+    DZD=.0069 EGP=.0185 ETB=.007 EUR=1 FJD=.39 GBP=1.16 GEL=.33 GHS=.08 GTQ=.12 HKD=.118 HUF=.0025 IDR=.000056 ILS=.25
+    INR=.0105 IQD=.0007 IRR=.000022 ISK=.0069 JMD=.0058 JOD=1.3 JPY=.0061 KES=.0071 KGS=.0106 KHR=.00023 KRW=.00063
+    KWD=3 KZT=.0018 LAK=.000043 LBP=.00001 LKR=.0031 LYD=.17 MAD=.095 MDL=.051 MKD=.0163 MMK=.00044 MNT=.00026 MOP=.115
+    MUR=.02 MVR=.06 MXN=.047 MYR=.21 NAD=.049 NGN=.0006 NOK=.085 NPR=.0066 NZD=.53 OMR=2.4 PEN=.25 PHP=.016 PKR=.0033
+    PLN=.235 PYG=.00012 QAR=.25 RON=.2 RSD=.0085 RUB=.0105 RWF=.00064 SAR=.245 SEK=.09 SGD=.69 THB=.027 TJS=.09 TMT=.26
+    TND=.3 TRY=.023 TTD=.137 TWD=.029 TZS=.00035 UAH=.022 UGX=.00025 USD=.92251 UYU=.022 UZS=.000073 VND=.000035
+    XAF=.0015 XOF=.0015 XPF=.0084 ZAR=.049 ZMW=.037
+    """
+        )
+    )
+}
+"""Euros for one unit of a currency: round figures of about 2025, not the exchange rates of any day."""
 DECIMALS = (".", ",")
 _MOST_CHARS = 200
 """A longer text is no price."""

@@ -25,7 +25,7 @@ from generator.fit.families import find_fixed
 from generator.fit.fit_spec import FitOptions, fit
 from generator.sampling.products import TITLES_IN_BLOCK, products
 from schemas.audit import Hit
-from schemas.catalog import CatalogSpec, ProductKind, Provenance, list_kinds
+from schemas.catalog import SLOT, CatalogSpec, ProductKind, Provenance, list_kinds
 from schemas.errors import ToileError
 from schemas.manifest import Manifest, ShardFile
 from schemas.product import Product, to_table
@@ -33,6 +33,8 @@ from schemas.util.files import as_document, write_json
 from schemas.validation import from_document
 
 _FOLDS = 3
+_KIND = 7
+"""Parts of the place of a kind of products: path, silhouette, material, pattern, number."""
 _FIT_TWIN = 40_000
 """Products of the twin of a fit to train, at most."""
 _TIMES_REAL = 50
@@ -58,21 +60,26 @@ class Influence:
     """Strings that vanish with a family although fewer than k families have them: they came from it."""
     at_threshold: int
     """Number of strings that vanish because exactly k families have them; allowed."""
-    share: float
-    """Largest change of a share or weight, as |log ratio|; k families behind it allow log(k / (k - 1))."""
-    regrouped: float
-    """The same next to a value that appeared or vanished: up to k families move to others, which log(2) allows."""
+    rare: Sequence[Hit]
+    """Counted weights below k that become smaller with a family: fewer than k families are behind them."""
+    moved: float
+    """Largest share of a twin's products that get another kind, or another title or attribute of one kind."""
     price: float
     """Largest change of a price median or factor, as |log ratio|."""
 
 
 def leave_one_out(refit: Refit, members: AuditTable, families: Sequence[int], min_support: int) -> Influence:
-    """Fit again without each of the families (indices in `members`) and measure the changes."""
+    """Fit again without each of the families (indices in `members`) and measure the changes.
+
+    How many products change is no test: where a value of exactly k families loses one, all k are counted with what is
+    nearest to it, and with them what follows their proportions.
+    """
     whole = refit(members.products)
     strings = _strings(whole) - list_public_words()
     lost: dict[str, Hit] = {}
+    rare: dict[str, Hit] = {}
     edge: set[str] = set()
-    changes = {"share": 0.0, "regrouped": 0.0, "price": 0.0}
+    moved, price = 0.0, 0.0
     for left_out in families:
         kept = [row for row, family in zip(members.products, members.family, strict=True) if family != left_out]
         found = refit(kept)
@@ -82,36 +89,63 @@ def leave_one_out(refit: Refit, members: AuditTable, families: Sequence[int], mi
                 edge.add(text)
             elif num_families:  # a string in no row comes from elsewhere
                 lost[text] = Hit(check="refit_strings", text=text, detail=f"in {num_families} real families")
-        for kind, change in _changes(whole, found, min_support):
-            changes[kind] = max(changes[kind], change)
-    return Influence(num_refits=len(families), lost=list(lost.values()), at_threshold=len(edge), **changes)
+        rare |= {hit.text: hit for hit in _find_rare_weights(whole, found, min_support)}
+        moved = max(moved, *_measure_moves(whole, found), 0.0)
+        price = max(price, *_measure_price_changes(whole, found), 0.0)
+    return Influence(
+        num_refits=len(families),
+        lost=list(lost.values()),
+        at_threshold=len(edge),
+        rare=list(rare.values()),
+        moved=moved,
+        price=price,
+    )
 
 
-def _changes(before: CatalogSpec, after: CatalogSpec, min_support: int) -> Iterator[tuple[str, float]]:
-    """Yield the kind (a field of `Influence`) and the size of every change of a number that both specs have.
+def _find_rare_weights(before: CatalogSpec, after: CatalogSpec, min_support: int) -> Iterator[Hit]:
+    """Yield the counted weights below k from which a family was subtracted.
 
-    Weights of an exact fit are numbers of families, or not whole: then they are in the proportions of other records. A
-    value that is counted in only one of the specs excuses larger changes of the others, if k families had it.
+    Weights of an exact fit are numbers of designs if they are whole; others are in the proportions of other records.
+    Where any weight of the distribution grew, something else happened than that a family left it.
     """
     weights, others = dict(_weights(before)), dict(_weights(after))
-    grown = {place[:2] for place in set(weights[()]) ^ set(others[()])}  # rare categories moved to their neighbours
-    for place in weights.keys() & others.keys():
+    for place in weights.keys() & others.keys() - {()}:
         here, there = weights[place], others[place]
-        counted = [{key: w for key, w in each.items() if place == () or w % 1 == 0} for each in (here, there)]
-        moved = {key: counted[0].get(key, counted[1].get(key, 0)) for key in counted[0].keys() ^ counted[1].keys()}
-        borrowed = (here.keys() ^ there.keys()) - moved.keys()  # k families of a wider group had them
-        regrouped = place[:2] in grown or (
-            (moved or borrowed) and (place == () or min(moved.values(), default=min_support) >= min_support)
-        )
-        totals = sum(here.values()), sum(there.values())
-        for key in (here.keys() & there.keys()) - moved.keys():
-            if here[key] and there[key]:
-                change = abs(math.log((there[key] / totals[1]) / (here[key] / totals[0])))
-                yield "regrouped" if regrouped else "share", change
-    prices, others_prices = dict(_prices(before)), dict(_prices(after))
-    for place in prices.keys() & others_prices.keys():
-        if prices[place] and others_prices[place]:
-            yield "price", abs(math.log(others_prices[place] / prices[place]))
+        if any(weight > here.get(key, 0.0) for key, weight in there.items()):
+            continue
+        for key, weight in here.items():
+            left = there.get(key, 0.0)
+            if left < weight < min_support and weight % 1 == left % 1 == 0:
+                text = f"{' > '.join(part for part in place if part)}: {key}"
+                yield Hit(check="refit_shares", text=text, detail=f"has a weight of {weight:g} designs")
+
+
+def _measure_moves(before: CatalogSpec, after: CatalogSpec) -> Iterator[float]:
+    """Yield for every distribution of both specs the share of all products that get another value (total variation).
+
+    Words that are only in titles count as often as titles have them.
+    """
+    sides = [(dict(_weights(spec)), _kinds_by_place(spec), spec) for spec in (before, after)]
+    for place in sides[0][0].keys() & sides[1][0].keys():
+        shares, parts = [], []
+        for weights, kinds, spec in sides:
+            total = sum(weights[place].values()) or 1.0
+            shares.append({key: weight / total for key, weight in weights[place].items()})
+            kind = kinds.get(place[:_KIND])
+            parts.append(1.0 if kind is None else kind.share)
+            if kind is not None and place[_KIND] == "attribute" and spec.attributes[place[-1]].hidden:
+                used = sum(w for title, w in kind.titles.items() if place[-1] in SLOT.findall(title))
+                parts[-1] *= used / (sum(kind.titles.values()) or 1.0)
+        every = shares[0].keys() | shares[1].keys()
+        yield max(parts) * sum(abs(shares[0].get(key, 0.0) - shares[1].get(key, 0.0)) for key in every) / 2
+
+
+def _measure_price_changes(before: CatalogSpec, after: CatalogSpec) -> Iterator[float]:
+    """Yield the size of every change of a price that both specs have, as |log ratio|."""
+    prices, others = dict(_prices(before)), dict(_prices(after))
+    for place in prices.keys() & others.keys():
+        if prices[place] and others[place]:
+            yield abs(math.log(others[place] / prices[place]))
 
 
 def plant_canaries(refit: Refit, members: AuditTable, *, seed: int = 0) -> tuple[list[Hit], int]:

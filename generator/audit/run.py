@@ -183,7 +183,13 @@ def audit(
     progress("measuring quality")
     quality = measure_quality(real.table, synthetic, (real_extra, extra))
     fidelity, categories = check_fidelity(
-        real.table, synthetic, bounds, extra=(real_extra, extra), num_splits=num_splits, progress=progress
+        real.table,
+        synthetic,
+        bounds,
+        extra=(real_extra, extra),
+        min_support=None if spec is None or spec.provenance is None else spec.provenance.min_support,
+        num_splits=num_splits,
+        progress=progress,
     )
     checks = (*found.checks, *fidelity)
     result = Audit(

@@ -1,8 +1,10 @@
 """Find verbatim real strings: codes, titles and URLs that a synthetic catalog repeats, and strings of its spec."""
 
+import functools
+import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,9 @@ _SHORTEST_CODE = 5
 """Shorter codes are in any text by chance. A code has a digit."""
 _SHORTEST_TITLE = 3
 """Words of a title that identifies a product inside a longer text; the whole text of a cell may have one less."""
+_ANY = -1
+_DECOYS = 5
+"""For each title of public words, at most."""
 _SEARCHED = ("website_name", "brand", "title", "itemurl", "imageurl", "family", "source")
 _DIGITS = re.compile(r"\d+")
 _URLS = ("itemurl", "imageurl")
@@ -44,22 +49,23 @@ class SharedStrings:
 
 
 def find_shared(real: AuditTable, synthetic: AuditTable) -> SharedStrings:
-    """Find the codes, products and URLs that two catalogs share."""
+    """Find the codes, products and URLs that two catalogs share; a code may be written backwards."""
     titles: dict[str, set[str]] = {}
     for row, title in zip(real.products, real.titles, strict=True):
         titles.setdefault(row.product_code, set()).add(title)
     codes = {row.product_code: title for row, title in zip(synthetic.products, synthetic.titles, strict=True)}
-    both = sorted(codes.keys() & titles.keys())
+    known = titles.keys() | {code[::-1] for code in titles}
+    both = sorted(codes.keys() & known)
     paths = _paths(synthetic) & _paths(real)
     return SharedStrings(
         codes=[Hit(check="shared_codes", text=code, detail=f"synthetic title {codes[code]!r}") for code in both],
         products=[
             Hit(check="verbatim_products", text=code, detail=codes[code])
             for code in both
-            if codes[code] and codes[code] in titles[code]
+            if codes[code] and codes[code] in titles.get(code, set()) | titles.get(code[::-1], set())
         ],
         urls=[Hit(check="verbatim_urls", text=path, detail="path of an item or image URL") for path in sorted(paths)],
-        codes_by_chance=_expected_by_chance(titles, codes),
+        codes_by_chance=_expected_by_chance(known, codes),
     )
 
 
@@ -73,20 +79,36 @@ class EmbeddedStrings:
     """Expected number of found codes if all digits of the texts were random."""
 
 
-def find_embedded(real: AuditTable, synthetic: AuditTable, extra: ExtraColumns | None = None) -> EmbeddedStrings:
+def find_embedded(
+    real: AuditTable,
+    synthetic: AuditTable,
+    extra: ExtraColumns | None = None,
+    real_extra: ExtraColumns | None = None,
+    *,
+    public_p: float = 0.001,
+) -> EmbeddedStrings:
     """Find real product codes, and titles that only one real family has, inside any text of another catalog.
 
     All texts are searched: brand, site, categories, family, `attributes` and the extra columns; for codes also titles
-    and URLs, where titles come back by chance. Case, accents, blanks and punctuation do not matter. What a row owns,
-    its code and its title, is left to the checks of codes and titles.
+    and URLs, where titles come back by chance. Case, accents, blanks and punctuation do not matter. A code may be
+    written backwards. What a row owns, its code and its title, is left to the checks of codes and titles.
+
+    A title of public words alone (Black Wool Coat) may be in a text by chance, as may a decoy: that title with one word
+    exchanged for another title's. Such titles are hits where chance gives them that lead over decoys with a probability
+    of `public_p` at most.
     """
     own_codes = {_compact(row.product_code) for row in synthetic.products}
     codes = {_compact(row.product_code): row.product_code for row in real.products}
     codes = {code: text for code, text in codes.items() if len(code) >= _SHORTEST_CODE and any(map(str.isdigit, code))}
-    titles = _distinctive_titles(real)
+    codes = {code[::-1]: text for code, text in codes.items()} | codes
+    titles = _distinctive_titles(real, real_extra or {})
+    words_of_all = list_public_words()
+    public = {words for words in titles if words_of_all.issuperset(words)}
+    decoys = _make_decoys(public, real)
+    titles |= dict.fromkeys(decoys, "")
     code_lengths, title_lengths = sorted({len(code) for code in codes}), sorted({len(words) for words in titles})
     found_codes: dict[tuple[str, str], Hit] = {}
-    found_titles: dict[tuple[str, str], Hit] = {}
+    found_titles: dict[tuple[tuple[str, ...], str], Hit] = {}
     windows: set[str] = set()
     seen: set[tuple[str, str]] = set()
     for place, row in enumerate(synthetic.products):
@@ -110,12 +132,14 @@ def find_embedded(real: AuditTable, synthetic: AuditTable, extra: ExtraColumns |
                     whole = len(words) == n and column not in _CATEGORIES
                     if phrase in titles and (n >= _SHORTEST_TITLE or whole) and not _contains(title, phrase):
                         detail = f"in the column {column} of product {row.product_code}"
-                        found_titles[titles[phrase], column] = Hit(
-                            check="embedded_titles", text=titles[phrase], detail=detail
-                        )
+                        found_titles[phrase, column] = Hit(check="embedded_titles", text=titles[phrase], detail=detail)
+    found = {phrase for phrase, _ in found_titles}
+    num_public, num_decoys = len(found & public), len(found & decoys)
+    by_chance = stats.binom.sf(num_public - 1, num_public + num_decoys, len(public) / max(len(public | decoys), 1))
+    ignored = decoys | (public if by_chance > public_p else set())
     return EmbeddedStrings(
         codes=list(found_codes.values()),
-        titles=list(found_titles.values()),
+        titles=[hit for (phrase, _), hit in found_titles.items() if phrase not in ignored],
         codes_by_chance=_expected_by_chance(codes, windows - own_codes),
     )
 
@@ -157,20 +181,49 @@ def _leaf_texts(value: Any) -> set[str]:
     return set() if value is None or isinstance(value, bool | bytes) else {str(value)}
 
 
-def _distinctive_titles(real: AuditTable) -> dict[tuple[str, ...], str]:
-    """Map the words of each title that one real family has, and that is in no other real column, to the title."""
+def _distinctive_titles(real: AuditTable, extra: ExtraColumns) -> dict[tuple[str, ...], str]:
+    """Map the words of each title that one real family has to the title.
+
+    Left out are titles that are a term of toile's own vocabulary (Puffer Jacket), a brand or a category, and those that
+    a further column of another family has.
+    """
     holders: dict[tuple[str, ...], set[int]] = {}
     texts: dict[tuple[str, ...], str] = {}
-    for row, family in zip(real.products, real.family.tolist(), strict=True):
+    elsewhere: dict[tuple[str, ...], set[int]] = {}
+    for place, (row, family) in enumerate(zip(real.products, real.family.tolist(), strict=True)):
         words = fold_words(row.title or "")
         holders.setdefault(words, set()).add(family)
         texts[words] = row.title or ""
-    names = {fold_words(getattr(row, name) or "") for row in real.products for name in ("brand", *_CATEGORIES)}
+        for name in ("brand", *_CATEGORIES):
+            elsewhere.setdefault(fold_words(getattr(row, name) or ""), set()).add(_ANY)
+        for value in (text for column in extra.values() for text in _leaf_texts(column[place])):
+            elsewhere.setdefault(fold_words(value), set()).add(family)
+    terms = {fold_words(text) for text in list_public_words()}
     return {
         words: texts[words]
         for words, families in holders.items()
-        if len(families) == 1 and len(words) >= _SHORTEST_TITLE - 1 and words not in names
+        if len(families) == 1
+        and len(words) >= _SHORTEST_TITLE - 1
+        and words not in terms
+        and not elsewhere.get(words, families) - families
     }
+
+
+def _make_decoys(titles: Set[tuple[str, ...]], real: AuditTable, seed: int = 0) -> set[tuple[str, ...]]:
+    """Make titles that are not real from each of the titles: one word is that of another title, as far from its end."""
+    rng = random.Random(seed)
+    known = {fold_words(row.title or "") for row in real.products} | {fold_words(text) for text in list_public_words()}
+    by_place: dict[int, list[str]] = {}
+    for words in sorted(titles):
+        for place, word in enumerate(reversed(words)):
+            by_place.setdefault(place, []).append(word)
+    found = set()
+    for words in sorted(titles):
+        for _ in range(_DECOYS):
+            place = rng.randrange(len(words))
+            decoy = (*words[:place], rng.choice(by_place[len(words) - 1 - place]), *words[place + 1 :])
+            found |= {decoy} - known
+    return found
 
 
 def max_shared_by_chance(expected: float, p: float) -> int:
@@ -258,6 +311,7 @@ def find_rare_values(
     return hits
 
 
+@functools.cache
 def list_public_words() -> frozenset[str]:
     """List the words of toile's own vocabulary, which reveal nothing about real rows."""
     lists = (

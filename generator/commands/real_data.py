@@ -112,9 +112,10 @@ def _reading_options(command: Command) -> Command:
 def import_(ctx: click.Context, /, table: Path, out: str, no_images: bool, force: bool, **options: Any) -> None:
     """Import TABLE and its images as a catalog.
 
-    TABLE is a file (.csv, .tsv, .txt, .jsonl, .ndjson, .parquet, .arrow), a folder of `datasets` (Parquet files, or
-    what save_to_disk wrote), or a folder of class folders. Images are files that a column names, or are in the table
-    itself. Columns with the usual names of shops and exports are found; how the table was read is shown.
+    TABLE is a file (.csv, .tsv, .txt, .jsonl, .ndjson, .xlsx, .xls, .ods, .parquet, .arrow), a folder of `datasets`
+    (Parquet files, or what save_to_disk wrote), or a folder of class folders. Images are files that a column names, or
+    are in the table itself. Columns with the usual names of shops and exports are found; how the table was read is
+    shown.
 
     \b
     Example:
@@ -377,9 +378,9 @@ def _parse_price_range(text: str) -> tuple[float, float]:
     """Parse `LOW:HIGH`. Raises ToileError if it is not two positive numbers in order."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", text)
     low, high = (float(found[1]), float(found[2])) if found else (0.0, 0.0)
-    if not 0.01 <= low < high <= 1e7:
+    if not 0.001 <= low < high <= 1e12:
         hint = "write the lowest and the highest price that is public, as in --price-range 10:500"
-        raise ToileError(f"--price-range {text}", "is not two prices up to 10,000,000, the lower one first", hint)
+        raise ToileError(f"--price-range {text}", "is not two prices up to 1e12, the lower one first", hint)
     return low, high
 
 

@@ -269,7 +269,7 @@ def _move_prices(row: Row, step: float, plan: FaultPlan) -> Row:
 
 
 def _price_columns(full: float, asked: float, plan: FaultPlan) -> Row:
-    in_euros: Floats = convert_to_euros(compile_catalog(plan.spec).prices.rate_millionths, np.array([full, asked]))
+    in_euros: Floats = convert_to_euros(compile_catalog(plan.spec).prices.eur_rate, np.array([full, asked]))
     return {
         "full_price": full,
         "price": asked,

@@ -106,6 +106,10 @@ def select_leaves(families: Sequence[Family], options: FitOptions) -> tuple[list
         listed = set(options.categories)
         remarks.append(_remark("are of a category that is not on the list", placed, listed, "--categories"))
         placed = [member for member in placed if member.path in listed]
+    if not placed:
+        hint = "import it again with --category NAME, or name the column: --column category3_code=THEIRS"
+        problem = "of a category" if options.categories is None else "of a category that is on the list"
+        raise ToileError("the catalog", f"has no product in the train split {problem} that an image can show", hint)
     kept, leaf_weights = _move_rare_leaves(placed, options.min_support)
     changed = [old for old, new in zip(placed, kept, strict=True) if new.path != old.path]
     kinded, kind_weights, guessed = _assign_kinds(kept, options.min_support)
@@ -263,8 +267,14 @@ def _move_rare_leaves(members: Sequence[Family], min_support: int) -> tuple[list
     Raises ToileError if all records together are too few.
     """
     if count_families(members) < min_support:
-        problem = f"has {count_families(members)} product families with a category in the train split"
-        raise ToileError("the catalog", problem, f"{min_support} are needed: fit more rows, or lower --min-support")
+        num_families, num_rows = count_families(members), count_rows(members)
+        noun = "product family" if num_families == 1 else "product families"
+        problem = f"has {num_families} {noun} with a category in the train split"
+        hint = f"{min_support} are needed: fit more rows, or lower --min-support"
+        if num_rows >= 2 * max(min_support, num_families):
+            problem += f", of {num_rows} rows"
+            hint = "rows with an equal title are one family: import it with fuller titles (--column title=THEIRS)"
+        raise ToileError("the catalog", problem, hint)
     paths = [member.path or _NO_PATH for member in members]
     by_leaf = _groups(range(len(members)), lambda i: paths[i])
     large = {path for path, each in by_leaf.items() if count_families(members[i] for i in each) >= min_support}

@@ -44,15 +44,18 @@ from generator.fit.prices import (
     compare_with_usual,
     count_percents,
     find_price_bounds,
+    find_round_unit,
+    find_wide_range,
     fit_discounts,
     fit_kind_price,
     fit_usual_spread,
     fit_word_factors,
     infer_price_bands,
     prefer_type_prices,
+    usual_eur_rate,
     usual_rate,
 )
-from generator.fit.private import WIDE_RANGE, Synthesis, load_opendp, synthesize
+from generator.fit.private import Synthesis, load_opendp, synthesize
 from generator.fit.title_templates import (
     SLOTS,
     STAND_INS,
@@ -68,11 +71,12 @@ from generator.fit.title_templates import (
 )
 from generator.fit.vocabulary import PALETTE, guess_market
 from generator.sampling.products import compile_catalog, rows
-from schemas.catalog import MISSING_LABEL, CatalogSpec, Provenance, Value, title_word
+from schemas.catalog import MISSING_LABEL, CatalogSpec, PriceBand, Provenance, Value, title_word
 from schemas.documents import parse_document
 from schemas.errors import ToileError
 from schemas.manifest import read_manifest
 from schemas.markets import MARKETS
+from schemas.prices import THREE_DECIMALS
 from schemas.product import read
 from schemas.util.files import storage_errors, write_atomic
 from schemas.validation import from_document
@@ -97,7 +101,7 @@ _SYNTHETIC_SUPPORT = 5
 """Of thousands of synthetic families, so many are enough: what is rare is protected by the noise."""
 _SAID_BY_GROUP = ("materials", "patterns", "colours", "discounts")
 """Tables of a private fit of which the command says where they are counted by groups of categories."""
-_GUESS = "no word says what it sells: choose its silhouettes"
+_GUESS = "too little says what it sells: choose its silhouettes"
 _MOST_NAMED = 5
 _WORTH_SAYING = 0.005
 """Rules that touch a smaller share of the rows are not mentioned."""
@@ -140,6 +144,7 @@ def _fit_private(
     So are errors after the release: they follow from the synthetic families, and say that the budget is spent.
     """
     load_opendp()
+    options = dataclasses.replace(options, currency=currency)
     progress("reading the train split")
     families, _ = read_families(folder, currency, images=options.images, keep=options.keep, unit=options.unit)
     families = [replace_listed_values(family, options.keep_values) for family in families]
@@ -234,6 +239,7 @@ def build_fit(
     if market is None:
         market = guess_market(currency, (name for leaf in leaves for name in leaf.path))
     num_priced = count_rows(member for member in members if member.full_price)
+    decimals = 3 if currency in THREE_DECIMALS else 2
     titles = infer_titles(kinds, options.min_support, names, market)
     remarks += [
         Remark(
@@ -284,7 +290,12 @@ def build_fit(
         ),
         "colourways": builder.colourways,
         "navigation": _fit_navigation(families, {leaf.path[2] for leaf in leaves}, options.min_support),
-        "prices": {"bands": infer_price_bands(members, options.min_support), "discounts": builder.discounts},
+        "prices": {
+            "bands": infer_price_bands(members, options.min_support, decimals)
+            if num_priced
+            else (PriceBand(per=find_round_unit(currency)),),
+            "discounts": builder.discounts,
+        },
         "attributes": builder.build_attributes(notes),
         "categories": categories,
         "provenance": provenance,
@@ -295,12 +306,16 @@ def build_fit(
         document["distinct_titles"] = 0.0
         document["distinct_titles"] = _fit_distinct_titles(Fit(document=document, notes=notes, messages=()), families)
     found = Fit(document=document, notes=notes, messages=())
-    messages = [provenance.statement, *_say(remarks, count_rows(families)), *_compare_prices(found, members)]
+    messages = [provenance.statement, *_say(remarks, count_rows(families)), *_compare_prices(found, members, decimals)]
     messages += [
         f"--keep {name}: {each.column} in the spec"
         for name, each in zip(options.keep, kept, strict=True)
         if name != each.column
     ]
+    if usual_eur_rate(currency) is None and document["shop"]["eur_rate"] == 1.0:
+        messages.append(
+            f"no euro rate of {currency} is known: set `shop.eur_rate`, or the euro prices of the twin are wrong"
+        )
     if not num_priced:
         messages.append(f"no row has a price in {currency}: the spec has toile's usual prices of each type")
     return dataclasses.replace(found, messages=tuple(messages))
@@ -352,7 +367,7 @@ class _Builder:
         self.discounts = fit_discounts([members], self.percents)
         self.bounds = find_price_bounds(members, options.min_support)
         if options.epsilon is not None:  # prices outside are noise, and no spec has higher ones than the widest range
-            low, high = map(math.log, options.price_range or WIDE_RANGE)
+            low, high = map(math.log, options.price_range or find_wide_range(options.currency))
             self.bounds = max(self.bounds[0], low), min(self.bounds[1], high)
         self.word_factors = fit_word_factors(kinds, titles.words, options.min_support)
         for name in {slot for slot, _ in self.word_factors}:
@@ -511,12 +526,13 @@ class _Builder:
     def _drop_unfit_words(self, text: str, kind: FittedKind, weights: dict[str, dict[str, float]]) -> None:
         """Remove words of a template's slots with which it would name another silhouette, or a material twice."""
         template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS, *STAND_INS) if not weights[slot]])
-        for slot in WORD_SLOTS:
-            for value in list(weights[slot]) if f"{{{slot}}}" in template.split() else ():
+        for slot in (each for each in WORD_SLOTS if f"{{{each}}}" in template.split()):
+            words = self._title_words(weights)
+            usual = {name: found[:1] for name, found in words.items()}  # `_fit_template` looks at all of them
+            for value in list(weights[slot]):
                 own = self._title_words({slot: {value: 1.0}})[slot]
-                words = self._title_words(weights) | {slot: own}
                 said_twice = set(own) & set(words["material"]) and "{material}" in template.split()
-                if said_twice or not fits_kind(template, kind.silhouette, words):
+                if said_twice or not fits_kind(template, kind.silhouette, usual | {slot: own}):
                     del weights[slot][value]
 
     def _fit_template(self, text: str, kind: FittedKind, weights: Mapping[str, Mapping[str, float]]) -> str | None:
@@ -592,9 +608,9 @@ def _say(remarks: Sequence[Remark], num_rows: int) -> list[str]:
     ]
 
 
-def _compare_prices(found: Fit, members: Sequence[Family]) -> list[str]:
+def _compare_prices(found: Fit, members: Sequence[Family], decimals: int) -> list[str]:
     """Warn where prices that the spec generates differ from those that it was fitted to."""
-    real = np.sort([round(m.full_price, 2) for m in members if m.full_price for _ in range(m.num_colourways)])
+    real = np.sort([round(m.full_price, decimals) for m in members if m.full_price for _ in range(m.num_colourways)])
     if not len(real):
         return []
     made = np.sort(rows(_to_spec(found), 0, np.arange(_CHECKED_ROWS)).column("full_price").to_numpy())
@@ -631,13 +647,15 @@ def _to_spec(found: Fit) -> CatalogSpec:
 
 
 def _invent_shop(name: str, currency: str, country: str, members: Sequence[Family], min_support: int) -> Document:
-    """Invent the names of the shop; the euro rate is that of toile's markets, or of the rows if enough rows agree."""
-    rate = next((market.eur_rate for market in MARKETS.values() if market.currency_code == currency), 1.0)
-    rates = Counter(round(m.eur_rate, 3) for m in members if m.eur_rate is not None)
-    if rates and rates.most_common(1)[0][1] >= min_support:
-        near = rates.most_common(1)[0][0]
-        exact = [m.eur_rate for m in members if m.eur_rate is not None and round(m.eur_rate, 3) == near]
-        rate = round(float(np.median(exact)), 4)
+    """Invent the names of the shop; the euro rate is toile's usual one, or that of the rows if enough rows agree."""
+    rate = usual_eur_rate(currency) or 1.0
+    rates: dict[float, list[float]] = {}
+    for member in members:
+        if member.eur_rate is not None:
+            rates.setdefault(float(f"{member.eur_rate:.3g}"), []).append(member.eur_rate)
+    most = max(rates.values(), key=len, default=[])
+    if len(most) >= min_support:
+        rate = float(f"{np.median(most):.4g}")
     words = name.replace("-", " ")
     return {
         "website_name": words.title(),

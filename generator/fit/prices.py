@@ -1,8 +1,8 @@
 """Fit a shop's pricing: price points, and for each kind of products its price levels, price factors and discounts.
 
 Prices of a kind are given by quantiles with at least k families in each step between two of them; where there are too
-few, lowest, middle and highest follow from their mean and spread. No quantile is the price of a single family: it is
-the mean of the log prices of the k families around it, and the lowest and highest follow from the outermost step.
+few, five follow from their mean and spread. No quantile is the price of a single family: it is the mean of the log
+prices of the k families around it, and the lowest and highest follow from the outermost step.
 """
 
 import math
@@ -21,12 +21,13 @@ from generator.sampling.streams import Floats
 from schemas.appearance import SHOWN
 from schemas.catalog import PriceBand
 from schemas.markets import MARKETS
+from schemas.prices import EUR_RATES
 from schemas.silhouettes import RECORDS
 
 _MOST_STEPS = 24
 """Most steps between the quantiles of a kind."""
 _LEAST_STEPS = 3
-"""A kind without families for so many steps has three quantiles by its mean and spread."""
+"""A kind without families for so many steps has five quantiles by its mean and spread."""
 _LEAST_PER_STEP = 4
 """Families in a step, also where k is smaller: fewer say little of the distribution."""
 _SHRINK = 6.0
@@ -34,8 +35,6 @@ _SHRINK = 6.0
 _USUAL_SPREAD = 0.25
 _DEPTHS = (2, 1, 0)
 """Names of a category's path that say a part of the shop: parent, first category, the whole shop."""
-_FEW_SPREAD = 0.1
-"""The spread to which that of few prices is shrunk."""
 _FACTOR_RANGE = (0.4, 2.5)
 _LEAST_FACTOR = 0.08
 """Smaller effects of a material on the log price are left out."""
@@ -45,10 +44,17 @@ _MOST_ENDINGS = 40
 _STEPS = (5.0, 2.0, 1.0)
 """Steps between equal endings, times a power of ten."""
 
+_DECADES_ABOVE = 3
+_MOST_POINTS_ABOVE = 2_000_000
+"""A spread of log prices may reach so many powers of ten above the dearest products; more price points are too many."""
 _SNAP = 0.08
 """A price moves to an ending by at most this part of it."""
-HIGHEST_PRICE = 1e9
-"""Dearer products have no price ending."""
+_WIDE_RANGE = (0.25, 1e7)
+"""Lowest and highest price of a private fit without bounds, in most currencies."""
+_MANY_UNITS = 500.0
+"""A currency with so many units to the dollar has higher prices."""
+HIGHEST_PRICE = 1e12
+"""The highest price that a spec can have."""
 ENDING_LEVELS = (100.0, 1000.0)
 """Prices between which endings differ."""
 _DIGITS = tuple(range(10))
@@ -240,7 +246,7 @@ def fit_kind_price(
         [sum(math.log(factors.get((s, w.get(id(m), "")), 1.0)) for s, w in slots_of.items()) for m in priced]
     )
     return KindPrice(
-        document=_describe(log_price, weights, priced, bounds, min_support), factors=factors, source=source
+        document=_describe(log_price, weights, priced, bounds, spread, min_support), factors=factors, source=source
     )
 
 
@@ -271,26 +277,30 @@ def fit_discounts(levels: Sequence[Sequence[Family]], percents_by: ValueCounter)
     return {"share": round(share, 4), "percents": {str(p): round(weight, 1) for p, weight in sorted(percents.items())}}
 
 
-def infer_price_bands(members: Iterable[Family], min_support: int) -> tuple[PriceBand, ...]:
+def infer_price_bands(members: Iterable[Family], min_support: int, decimals: int = 2) -> tuple[PriceBand, ...]:
     """Infer the price points of each power of ten, as endings above multiples of a step.
 
     Of the steps whose endings cover about as many families as any, the one with the shortest description is chosen: few
-    endings, and few price points beside those that occur. An ending has at least k families behind it.
+    endings, and few price points beside those that occur. An ending has at least k families behind it. `decimals` are
+    those of the currency. Where the endings above the dearest products would be too many, prices there are round.
     """
     levels: dict[int, dict[float, set[object]]] = defaultdict(lambda: defaultdict(set))
     for index, member in enumerate(members):
-        price = round(member.full_price or 0.0, 2)
+        price = round(member.full_price or 0.0, decimals)
         if price > 0:
             levels[math.floor(math.log10(price) + 1e-9)][price].add(member.name or index)
     merged = _merge_levels(levels, min_support)
     bands: list[PriceBand] = []
     for number, (power, prices) in enumerate(merged):
-        per, endings = _step_and_endings(power, prices, min_support)
+        per, endings = _step_and_endings(power, prices, min_support, decimals)
         bound = None if number == len(merged) - 1 else float(10.0 ** (power + 1))
         if bands and (per, endings) == (bands[-1].per, bands[-1].endings):
             bands[-1] = PriceBand(below=bound, per=per, endings=endings)
         else:
             bands.append(PriceBand(below=bound, per=per, endings=endings))
+    if bands and 10.0 ** (power + 1 + _DECADES_ABOVE) / per * len(endings) > _MOST_POINTS_ABOVE:
+        last = PriceBand(below=10.0 ** (power + 1), per=per, endings=endings)
+        bands = [*bands[:-1], last, PriceBand(per=10.0**power)]
     return tuple(bands) or (PriceBand(),)
 
 
@@ -311,57 +321,66 @@ def _merge_levels(
 
 
 def _step_and_endings(
-    power: int, prices: Mapping[float, set[object]], min_support: int
+    power: int, prices: Mapping[float, set[object]], min_support: int, decimals: int
 ) -> tuple[float, tuple[float, ...]]:
     """Return the step and endings of shortest description that cover nearly all families that any step covers."""
-    finest = max(power - 3, -2)
+    finest = max(power - 3, -decimals)
+    unit = 10.0**-decimals
     steps = {base * 10.0**exponent for exponent in range(power, finest - 1, -1) for base in _STEPS}
     steps.add(10.0 ** (power + 1))
     everyone = len(set().union(*prices.values()))
     tried = []
-    for step in sorted({round(step, 2) for step in steps if step >= 0.01}):
+    for step in sorted({round(step, decimals) for step in steps if step >= unit}):
         cells: dict[float, list[float]] = defaultdict(list)
         for price in prices:
-            cells[round(price % step, 2) % step].append(price)
+            cells[round(price % step, decimals) % step].append(price)
         holders = {ending: set().union(*(prices[p] for p in inside)) for ending, inside in cells.items()}
         kept = tuple(sorted(ending for ending, found in holders.items() if len(found) >= min_support))
         if kept:
             covered = len(set().union(*(holders[ending] for ending in kept)))
             num_points = 9 * 10.0**power / step * len(kept)
             num_families = sum(len(holders[ending]) for ending in kept)
-            bits = len(kept) * math.log2(max(step / 0.01, 2)) + num_families * math.log2(max(num_points, 1))
+            bits = len(kept) * math.log2(max(step / unit, 2)) + num_families * math.log2(max(num_points, 1))
             if len(kept) > _MOST_ENDINGS:
                 continue
             tried.append((covered / everyone, bits, step, kept))
     if not tried:
-        return round(max(10.0 ** (power - 1), 0.01), 2), (0.0,)
+        return round(max(10.0 ** (power - 1), unit), decimals), (0.0,)
     best = max(coverage for coverage, *_ in tried)
     _, _, step, endings = min((each for each in tried if each[0] >= _COVERAGE * best), key=lambda each: each[1:3])
     return step, endings
 
 
 def _describe(
-    log_price: Floats, weights: Floats, priced: Sequence[Family], bounds: tuple[float, float], min_support: int
+    log_price: Floats,
+    weights: Floats,
+    priced: Sequence[Family],
+    bounds: tuple[float, float],
+    spread: float,
+    min_support: int,
 ) -> Document:
-    """Return quantiles within the bounds: as many as the families allow, at least lowest, middle and highest."""
+    """Return quantiles within the bounds: as many as the families allow, at least five."""
     order = np.argsort(log_price, kind="stable")
     log_price, weights = log_price[order], weights[order]
     num_steps = min(count_families(priced) // max(min_support, _LEAST_PER_STEP), _MOST_STEPS)
     values = (
         _quantiles(log_price, weights, num_steps, min_support)
         if num_steps >= _LEAST_STEPS
-        else _few_quantiles(log_price, weights)
+        else _few_quantiles(log_price, weights, spread)
     )
     bounded = np.clip(np.maximum.accumulate(values), *bounds)
     return {"quantiles": [_round_price(math.exp(value)) for value in bounded]}
 
 
-def _few_quantiles(log_price: Floats, weights: Floats) -> Floats:
-    """Return lowest, middle and highest of an even distribution with the mean and the (shrunk) spread of few prices."""
+def _few_quantiles(log_price: Floats, weights: Floats, spread: float) -> Floats:
+    """Return the quantiles at 0, 1/4, ... 1 of a bell curve with the mean and the spread of few prices.
+
+    Their own spread is shrunk to the usual one of the shop. The ends are 2.1 standard deviations away.
+    """
     mean = float(np.average(log_price, weights=weights))
     squares = float(np.sum((log_price - mean) ** 2))
-    half = math.sqrt(3 * (squares + _SHRINK * _FEW_SPREAD**2) / (len(log_price) + _SHRINK))
-    return np.array([mean - half, mean, mean + half])
+    deviation = math.sqrt((squares + _SHRINK * spread**2) / (len(log_price) + _SHRINK))
+    return mean + deviation * np.array([-2.1, -0.7, 0.0, 0.7, 2.1])
 
 
 def _quantiles(log_price: Floats, weights: Floats, num_steps: int, min_support: int) -> Floats:
@@ -425,10 +444,27 @@ def _anova_p_value(samples: Sequence[Floats]) -> float:
     return float(fdtrc(groups - 1, num - groups, ratio))
 
 
+def usual_eur_rate(currency: str) -> float | None:
+    """Return about how many euros a unit of the currency is; None for an unknown one."""
+    return {**EUR_RATES, **{market.currency_code: market.eur_rate for market in MARKETS.values()}}.get(currency)
+
+
+def find_wide_range(currency: str | None) -> tuple[float, float]:
+    """Return the lowest and the highest price of a private fit where no bounds are given: public, by the currency."""
+    unit = find_round_unit(currency or "USD")
+    return _WIDE_RANGE[0] * unit, _WIDE_RANGE[1] * unit
+
+
+def find_round_unit(currency: str) -> float:
+    """Return 1; in a currency of small units the power of ten of them that is nearest below a dollar."""
+    rate = usual_rate(currency)
+    return 10.0 ** math.floor(math.log10(rate)) if rate >= _MANY_UNITS else 1.0
+
+
 def usual_rate(currency: str) -> float:
-    """Return how many units of the currency a US dollar is, by the rates of toile's markets."""
-    rates = {market.currency_code: market.eur_rate for market in MARKETS.values()}
-    return rates["USD"] / rates.get(currency, rates["USD"])
+    """Return about how many units of the currency a US dollar is; 1 for an unknown one."""
+    dollar = usual_eur_rate("USD") or 1.0
+    return dollar / (usual_eur_rate(currency) or dollar)
 
 
 def _list_percents(member: Family) -> list[tuple[int, float]]:
@@ -626,13 +662,17 @@ def cut_at_quantiles(price_P: Floats, num_groups: int) -> tuple[int, ...]:
 
 
 def sample_prices(
-    cell_N: Integers, grid: PriceGrid, endings: Sequence[Floats], rng: np.random.Generator
+    cell_N: Integers, kind_N: Integers, grid: PriceGrid, endings: Sequence[Floats], rng: np.random.Generator
 ) -> list[float | None]:
-    """Return a price for each row: spread evenly over its cell, with a legal ending."""
+    """Return a price for each row, with a legal ending. Rows of one cell and one kind are spread evenly over the cell.
+
+    `kind_N` is the number of the kind of each row, any integers.
+    """
     at_N = np.zeros(len(cell_N))
-    for cell in np.unique(cell_N):
-        rows = rng.permutation(np.nonzero(cell_N == cell)[0])
-        at_N[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    _, group_N = np.unique(np.stack([cell_N, kind_N]), axis=1, return_inverse=True)
+    for group in range(int(group_N.max()) + 1):
+        rows = rng.permutation(np.nonzero(group_N == group)[0])
+        at_N[rows] = (np.arange(len(rows)) + rng.random()) / len(rows)
     found: list[float | None] = []
     for price in np.exp(grid.edges[cell_N] + at_N * np.diff(grid.edges)[cell_N]).tolist():
         weights = endings[int(np.searchsorted(ENDING_LEVELS, price, side="right"))]

@@ -38,6 +38,7 @@ from generator.fit.prices import (
     estimate_price_levels,
     find_ending,
     find_range,
+    find_wide_range,
     sample_prices,
     spread_levels,
 )
@@ -65,12 +66,16 @@ SHARES: dict[bool, dict[str, float]] = {
     },
 }  # fmt: skip
 """Share of epsilon of each table, for few and for many leaves; each sums to 1. Leaves and prices get most."""
+MOST_NOISE = {False: 1.0, True: 0.5}
+"""A column is counted if its noise is at most so many times the families, for few and for many leaves.
+
+With as much noise as families, shrinkage leaves about a seventh of the weight to counts of which four in ten families
+differ from what is usual. With half of it, two fifths. Where leaves are many, they need epsilon more than that.
+"""
 NAMES_SHARE = 0.3
 """Share of epsilon that finds the names of leaves where they are not public; the tables share the rest."""
 KEPT_SHARE = 0.04
 """Share of epsilon of a column that is kept: a half for the names of its values, a half for its table."""
-WIDE_RANGE = (0.25, 1e7)
-"""Lowest and highest price where no bounds are given."""
 PRICE_RATIO = math.sqrt(2)
 """Ratio of the bounds of a price cell."""
 MOST_KEPT = 0.4
@@ -98,6 +103,9 @@ _USUAL_CELLS, _SIZE_CELLS = 4, 5
 """Cells that usually hold most families; sizes of families count as more, because their mean depends on rare ones."""
 _ITERATIONS = 500
 """Steps of mirror descent."""
+_SIZE_COLUMN = next(column.name for column in PUBLIC_COLUMNS if column.is_geometric)
+_NUM_ORDERS = 32
+"""Random orders of a column's cells that are tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +266,7 @@ def synthesize(
     )
     messages += _judge_left_out(left_out, float(price_P.sum()), price_scale, options)
     cell_N = np.array([grid.find_cell(f.full_price) for f in families], np.int64)
-    hidden = drop_tables(shares, float(price_P.sum()) * book.epsilon)
+    hidden = drop_tables(shares, float(price_P.sum()) * book.epsilon, MOST_NOISE[len(paths) >= MANY_LEAVES])
     kinds = _release_kinds(families, leaf_N, named, shares["kinds"], book) if "kinds" in shares else []
     if "kinds" in shares and not kinds:
         shares["core"] += shares.pop("leaf kinds") + shares.pop("kind prices")
@@ -324,13 +332,15 @@ def divide_budget(options: FitOptions, named: Sequence[str | None]) -> dict[str,
     return {name: share * rest for name, share in shares.items()}
 
 
-def drop_tables(shares: dict[str, float], budget: float) -> list[str]:
+def drop_tables(shares: dict[str, float], budget: float, most_noise: float = 1.0) -> list[str]:
     """Drop the tables that noise would hide, from released numbers; their epsilon goes to the core. Returns them.
 
-    `budget` is the number of families times epsilon. Noise hides a column whose cells have about as much of it together
-    as there are families, and names or endings of which none would be clear unless a quarter of the families had it.
+    `budget` is the number of families times epsilon. Noise hides a column whose cells have more of it together than
+    `most_noise` times the families, and names or endings of which none would be clear unless a quarter of the families
+    had it.
     """
-    least = {each.name: math.sqrt(2 * (2 if each.is_geometric else each.num_cells)) for each in PUBLIC_COLUMNS}
+    num_cells = {each.name: 2 if each.is_geometric else each.num_cells for each in PUBLIC_COLUMNS}
+    least = {name: math.sqrt(2 * num) / most_noise for name, num in num_cells.items()}
     least |= {"kinds": 4 * CLEAR, "endings": 4 * CLEAR}
     found = [name for name, limit in least.items() if name in shares and shares[name] * budget < limit]
     for name in (*found, *(("leaf kinds", "kind prices") if "kinds" in found else ())):
@@ -378,14 +388,23 @@ def spread(weights: Floats, num: int) -> Integers:
 def sample_cells(
     joint_LPK: Floats, tables: Mapping[str, Floats], num_rows: int, rng: np.random.Generator
 ) -> dict[str, Integers]:
-    """Make rows of the joint table, and the further columns given the leaf. Returns column -> cell of each row."""
+    """Make rows of the joint table, and the further columns given the leaf. Returns column -> cell of each row.
+
+    Given the leaf, these columns are independent of the price. Among few rows a random order relates them by chance,
+    and sizes of families that are related to prices move the price level, because the exact fit weighs families by
+    size. So of several random orders each column has the one that is least related to the prices of each kind.
+    """
     leaf, price, kind = np.unravel_index(spread(joint_LPK, num_rows), joint_LPK.shape)
     cells: dict[str, Integers] = {"leaf": leaf, "price": price, "kind": kind}
-    for name, table_LC in tables.items():
-        cells[name] = np.zeros(num_rows, np.int64)
-        for number, weights in enumerate(table_LC):
-            rows = np.nonzero(leaf == number)[0]
-            cells[name][rows] = rng.permutation(spread(weights, len(rows)))
+    cells |= {name: np.zeros(num_rows, np.int64) for name in tables}
+    for number in range(len(joint_LPK)):
+        rows = np.nonzero(leaf == number)[0]
+        of_kind_KN = kind[rows] == np.unique(kind[rows])[:, None]
+        price_KN = of_kind_KN * (price[rows] - (of_kind_KN @ price[rows] / of_kind_KN.sum(axis=1))[:, None])
+        for name, table_LC in tables.items():
+            orders = rng.permuted(np.tile(spread(table_LC[number], len(rows)), (_NUM_ORDERS, 1)), axis=1)
+            values = np.array(SIZES)[orders] if name == _SIZE_COLUMN else orders
+            cells[name][rows] = orders[np.argmin(np.abs(price_KN @ values.T).sum(axis=0))]
     return cells
 
 
@@ -420,7 +439,7 @@ def _make_grid(options: FitOptions, book: Accountant) -> PriceGrid:
         low, high = options.price_range
         book.record_public("price range", "given as public; prices outside count as the nearest inside")
     else:
-        low, high = WIDE_RANGE
+        low, high = find_wide_range(options.currency)
         book.record_public("price range", f"{low:g} to {high:,.0f}: toile's own")
     num_cells = max(math.ceil(math.log(high / low) / math.log(PRICE_RATIO)), _LEAST_CELLS)
     return PriceGrid(edges=np.linspace(math.log(low), math.log(high), num_cells + 1))
@@ -520,7 +539,7 @@ def _release_core(
         prior_LP=prior_LP,
         cuts=cuts,
         noise=math.sqrt(2 / precision),
-        knows_prices=total > max(_LEAST_PRICES * price_scale, 2 * math.sqrt(2 / precision)),
+        knows_prices=total > max(_LEAST_PRICES * price_scale, 2 * math.sqrt(2 / precision), 1.0),
     )
 
 
@@ -705,7 +724,9 @@ def _decode(
     rng: np.random.Generator,
 ) -> list[Family]:
     """Turn cells into families."""
-    prices = sample_prices(cells["price"], grid, endings, rng) if core.knows_prices else [None] * len(cells["leaf"])
+    prices: Sequence[float | None] = [None] * len(cells["leaf"])
+    if core.knows_prices:
+        prices = sample_prices(cells["price"], cells["leaf"] * (1 + len(kinds)) + cells["kind"], grid, endings, rng)
     found = []
     for n, leaf in enumerate(cells["leaf"].tolist()):
         number = int(cells["kind"][n])
@@ -721,7 +742,7 @@ def _decode(
                 full_price=prices[n],
                 discount_percent=PERCENTS[cells["discount percents"][n]] if cells["discounts"][n] else 0,
                 label=(None, *LABELS)[cells["navigation labels"][n]],
-                num_colourways=SIZES[cells["colourways of a design"][n]],
+                num_colourways=SIZES[cells[_SIZE_COLUMN][n]],
                 material=material,
                 pattern=(*PATTERNS, None)[cells["patterns"][n]],
                 colour=(*PALETTE, None)[cells["colours"][n]],

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from generator.fit.vocabulary import find_silhouette, read_colour
 from generator.ingest import ImportOptions
 from generator.ingest.tables import CLASS_FOLDER, Row, StoredImage, Table, normalize_missing
 from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS
@@ -39,6 +40,8 @@ PRICES = ("full_price", "price", "full_price_eur", "price_eur")
 CATEGORIES = ("category1_code", "category2_code", "category3_code")
 NAVIGATION = frozenset(label.lower() for label in (MISSING_LABEL, *NAVIGATION_LABELS))
 """Category names, in lower case, that no image can show."""
+_LABELS = frozenset({"sale", "new", "new arrivals"})
+"""Names, in lower case, of a page of the site that stands beside the category of a product."""
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -217,13 +220,15 @@ NAMES: dict[str, tuple[str, ...]] = {
         """
         productcode variantsku sku sellersku itemsku skuid productsku articleid articleno articlenumber productid
         itemid styleid id idproduct asin asin1 uniqid uniqueid uid pid code itemcode itemno itemnumber stylecode
-        modelcode productnumber reference ref handle artikelnummer artnr артикул référence codice 品番 商品番号 货号
+        modelcode productnumber customlabelsku customlabel itemnumber reference ref handle artikelnummer artnr
+        артикул référence codice 品番 商品番号 货号
         商品编号 mpn gtin ean upc
         """
     ),
     "brand": _names(
         """
-        brand vendor brandname brands productbrand manufacturer designer designername marke hersteller marque
+        brand cbrand cmarke cmarque
+        vendor brandname brands productbrand manufacturer designer designername marke hersteller marque
         marca merk бренд ブランド 品牌
         """
     ),
@@ -253,6 +258,7 @@ _IMAGES = _names(
     pictureurl photo
     photos photourl mainimage mainimageurl imagepath imagefile imagefilename filename filepath file filenames
     primaryimage primaryimageurl featuredimage productimage productimages productimageurl imagelinks imageslist
+    picurl itemphotourl
     image1 imageurl1 thumbnail thumbnailurl smallimage largeimage variantimage swatchimage bild bilder foto fotos
     imagen imagenes immagine изображение изображения фото 画像 urlimage hostedimageurls additionalimagelink
     downloadlink media mediaurl
@@ -261,13 +267,14 @@ _IMAGES = _names(
 PRICE_NAMES = _names(
     """
     price variantprice standardprice pricetaxincluded pricetaxexcluded pricewithtax priceamount productprice
-    itemprice unitprice amount pricevalue preis prix
+    itemprice unitprice amount pricevalue startprice buyitnowprice preis prix
     precio prezzo preço prijs цена стоимость 価格 价格 cost
     """
 )
 CATEGORY_NAMES = _names(
     """
-    category categories cats categoryname productcategories categorypath taxonomy breadcrumb breadcrumbs
+    category categories cats categoryname ebaycategory1name
+    productcategories categorypath taxonomy breadcrumb breadcrumbs
     productcategorytree categorytree categoryhierarchy productcategoryname itemcategory kategorie kategorien
     categorie catégorie catégories categoria категория категории カテゴリ カテゴリー 类别 分类 collection sitecategory
     fullcategory
@@ -324,14 +331,15 @@ _NOT_CATEGORIES = frozenset(
 _OWN = {
     "color": _names(
         """
-        color colour colorname colourname basecolor basecolour maincolor primarycolor primarycolour
+        color colour ccolor ccolour cfarbe ccouleur
+        colorname colourname basecolor basecolour maincolor primarycolor primarycolour
         colourgroupname colors colours productcolor itemcolor colormap farbe couleur цвет colore kleur カラー 颜色
         perceivedcolourmastername colorvariant
         """
     ),
     "material": _names(
         """
-        material materials fabric fabrics composition fabrictype materialtype zusammensetzung matière матерял
+        material cmaterial materials fabric fabrics composition fabrictype materialtype zusammensetzung matière матерял
         материал состав materiale 素材 材质 materialcomposition outermaterial
         """
     ),
@@ -991,6 +999,8 @@ def _category_splitter(rows: list[Row], columns: Mapping[str, str]) -> Callable[
             path = path[:-1]
         if len(path) > num_roots:
             path = path[num_roots:]
+        while len(path) >= _DEEP and _is_no_type(path[-1]):
+            path = path[:-1]
         if not path:
             return {"category3_code": None}
         first, second = values["category1_code"], values["category2_code"]
@@ -999,6 +1009,12 @@ def _category_splitter(rows: list[Row], columns: Mapping[str, str]) -> Callable[
         return {"category1_code": first, "category2_code": second, "category3_code": path[-1]}
 
     return split
+
+
+def _is_no_type(name: str) -> bool:
+    """Return whether a name at the end of a deep path is a colour or a label of the site: Women/Coats/Black."""
+    is_colour = len(name.split()) <= 2 and read_colour(name) is not None and not find_silhouette((name,))[1]
+    return is_colour or name.lower() in NAVIGATION | _LABELS
 
 
 def _has_lists(values: list[Any]) -> bool:
@@ -1032,7 +1048,7 @@ def _ends_with(path: list[str], title: str) -> bool:
 
 def _best_path(paths: list[list[str]]) -> list[str]:
     """Return the deepest of several paths of a product; names without a path between them are one path themselves."""
-    paths = [path for path in paths if path and path[-1].lower() not in NAVIGATION | {"sale", "new", "new arrivals"}]
+    paths = [path for path in paths if path and path[-1].lower() not in NAVIGATION | _LABELS]
     if all(len(path) == 1 for path in paths):
         names = [path[0] for path in paths]
         return names[1:] if len(names) > 1 and names[0].casefold() in _ROOTS else names

@@ -1,4 +1,4 @@
-"""Read other people's tables: CSV, TSV, JSON lines, Parquet, Arrow, `datasets` folders and class folders.
+"""Read other people's tables: CSV, TSV, JSON lines, Excel, Parquet, Arrow, `datasets` folders and class folders.
 
 `read_table(path)` returns a `Table`: rows, each a dict from column name to value. Values are text or numbers, missing
 values are None. An image inside a table is a `StoredImage`, which stays on disk until it is read.
@@ -23,11 +23,12 @@ import io
 import itertools
 import json
 import re
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -36,6 +37,9 @@ from generator.ingest import ImportOptions
 from schemas.errors import ToileError
 from schemas.images import IMAGE_SUFFIXES, UNKNOWN_SUFFIX, image_suffix
 from schemas.manifest import MANIFEST
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet
 
 _OTHER_IMAGES = {".heic", ".heif", ".hif", ".jxl", ".svg", ".eps", ".dng", ".cr2", ".nef", ".arw"}
 """Suffixes of images that toile does not read: each is a bad row with the reason, and not left out in silence."""
@@ -85,7 +89,13 @@ MISSING = frozenset(
     )
 )
 """Text that means "no value" in every column alike, in lower case: what people, pandas, Excel and databases write."""
-SUFFIXES_BY_PREFERENCE = ((".parquet",), (".arrow",), (".jsonl", ".ndjson", ".csv", ".tsv"), (".txt",))
+SUFFIXES_BY_PREFERENCE = (
+    (".parquet",),
+    (".arrow",),
+    (".jsonl", ".ndjson", ".csv", ".tsv"),
+    (".xlsx", ".xlsm", ".xls", ".ods"),
+    (".txt",),
+)
 """A data set often holds the same rows in several kinds of files. The first kind that is there is read."""
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|"}
 """Name -> delimiter, in the order in which equally good ones are preferred."""
@@ -100,6 +110,8 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_MOST_WORKBOOK_BYTES = 1 << 30
+"""A larger workbook, unpacked, is not opened: a small file can unpack to any size."""
 _C1_CONTROL = re.compile(r"[\x80-\x84\x86-\x9f]")
 _BATCH = 32
 """Rows of an image column in memory at once."""
@@ -367,6 +379,82 @@ def _read_json_lines(path: Path, options: ImportOptions) -> Table:
     return Table(rows=rows, broken=broken, notes=tuple(notes))
 
 
+def _read_workbook(path: Path, options: ImportOptions) -> Table:
+    """Read the largest sheet of a workbook, and further visible sheets with the same header.
+
+    The header is the first row with as many texts as half of a usual row has cells. A cell that is merged over several
+    rows counts for each of them; text, whole and other numbers stay what they are.
+    """
+    from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                if sum(each.file_size for each in archive.infolist()) > _MOST_WORKBOOK_BYTES:
+                    raise ToileError(str(path), "unpacks to more than 1 GiB", "save the sheet of products as CSV")
+        with CalamineWorkbook.from_path(path) as book:
+            shown = [
+                each.name
+                for each in book.sheets_metadata
+                if each.visible == SheetVisibleEnum.Visible and each.typ == SheetTypeEnum.WorkSheet
+            ]
+            sheets = {name: _fill_merged(book.get_sheet_by_name(name)) for name in shown or book.sheet_names}
+    except (CalamineError, zipfile.BadZipFile, OSError) as error:
+        hint = "open it in a spreadsheet program and save it as .xlsx or CSV (UTF-8), without a password"
+        raise ToileError(str(path), f"is not a readable workbook: {error}", hint) from error
+    tables = {name: _split_header(rows) for name, rows in sheets.items()}
+    chosen = max(tables, key=lambda name: len(tables[name][1]) * len(tables[name][0]), default=None)
+    if chosen is None or not tables[chosen][0]:
+        hint = "write the names of the columns in the first line, and a product in each line below"
+        raise ToileError(str(path), "has no sheet with a table", hint)
+    header = tables[chosen][0]
+    same = [name for name, each in tables.items() if each[0] == header]
+    names = _unique_names(header)
+    rows = [dict(zip(names, row, strict=False)) for name in same for row in tables[name][1]]
+    notes = [f"read the {_count_sheets(same)} of {len(sheets)} sheets"] if len(sheets) > 1 else []
+    titles = tables[chosen][2]
+    notes += [f"left out above the header: {' / '.join(titles)[:60]!r}"] if titles else []
+    return Table(rows=rows, notes=tuple(notes))
+
+
+def _count_sheets(names: list[str]) -> str:
+    return f"sheet {names[0]!r}" if len(names) == 1 else f"sheets {', '.join(map(repr, names))}"
+
+
+def _fill_merged(sheet: "CalamineSheet") -> list[list[Any]]:
+    """Return the cells of a sheet; a cell that is merged over several rows is in each of them."""
+    rows = [[_plain_cell(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False)]
+    for (top, left), (bottom, _) in sheet.merged_cell_ranges or ():
+        for row in rows[top + 1 : bottom + 1]:
+            if top < len(rows) and left < min(len(rows[top]), len(row)):
+                row[left] = rows[top][left]
+    return rows
+
+
+def _plain_cell(cell: Any) -> Any:
+    """Return a cell as text or number; None for an empty one, and a date as text."""
+    if isinstance(cell, str):
+        return cell.strip() or None
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+        return int(cell)
+    return cell if cell is None or isinstance(cell, int | float) else str(cell)
+
+
+def _split_header(rows: list[list[Any]]) -> tuple[list[str], list[list[Any]], list[str]]:
+    """Split a sheet into the names of its columns, the rows below without empty ones, and the texts above."""
+    filled = [row for row in rows if any(cell is not None for cell in row)]
+    counts = sorted(sum(cell is not None for cell in row) for row in filled)
+    least = max(2, counts[len(counts) // 2] / 2) if counts else 2
+    texts = (sum(isinstance(cell, str) for cell in row) for row in filled)
+    start = next((number for number, count in enumerate(texts) if count >= least), None)
+    if start is None:
+        return [], [], []
+    last = max(number for number, cell in enumerate(filled[start]) if cell is not None)
+    header = ["" if cell is None else str(cell) for cell in filled[start][: last + 1]]
+    above = [str(cell) for row in filled[:start] for cell in row if cell is not None]
+    return header, [row[: last + 1] for row in filled[start + 1 :]], above
+
+
 def _read_parquet(path: Path, options: ImportOptions) -> Table:
     """Read a Parquet file; a cell of an image column is a StoredImage. Parquet has its own encoding."""
     try:
@@ -399,6 +487,10 @@ READERS: dict[str, Callable[[Path, ImportOptions], Table]] = {
     ".ndjson": _read_json_lines,
     ".parquet": _read_parquet,
     ".arrow": _read_arrow_stream,
+    ".xlsx": _read_workbook,
+    ".xlsm": _read_workbook,
+    ".xls": _read_workbook,
+    ".ods": _read_workbook,
 }
 """Suffix -> function that reads such a file. A new kind of table is added here."""
 

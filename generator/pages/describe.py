@@ -20,11 +20,14 @@ from schemas.evaluation import SPLITS
 from schemas.images import BadImageError, open_image
 from schemas.product import COLUMNS, Product, read, shard_files
 from schemas.util.console import strip_control_chars
+from schemas.util.pages import format_tick
 
 _QUANTILES = {"min": 0, "p10": 10, "median": 50, "p90": 90, "max": 100}
 BINS_PER_DECADE = 12
 """Price bin k is from 10 ** (k / 12) to 10 ** ((k + 1) / 12): the same bins for every folder and currency."""
 MOST_WORDS = 100
+_MANY_DIGITS = 1e7
+"""A column of the terminal has no room for longer numbers."""
 _Groups = Iterable["array[float]"]
 _Prices = dict[tuple[str, str], "array[float]"]
 """(Category, currency) -> full prices, NaN where there is none."""
@@ -153,9 +156,14 @@ def print_figures(figures: dict[str, Any]) -> None:
     table = Table("category", *(Column(name, justify="right") for name in ("n", *_QUANTILES)), title="full price")
     for name, row in figures["categories"].items():
         table.add_row(
-            Text(strip_control_chars(name)), f"{row['n']:,}", *(_number(row[quantile]) for quantile in _QUANTILES)
+            Text(strip_control_chars(name)), f"{row['n']:,}", *(_short_number(row[quantile]) for quantile in _QUANTILES)
         )
     console.print(table)
+
+
+def _short_number(value: float | None) -> str:
+    """Return a number for a narrow column: 175M where all digits of 175,292,000 have no room."""
+    return format_tick(value) if value is not None and value >= _MANY_DIGITS else _number(value)
 
 
 def _number(value: float | None) -> str:

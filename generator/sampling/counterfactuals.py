@@ -223,8 +223,8 @@ def _change_price(catalog: CompiledCatalog, product: Product, ratio: float) -> P
         product,
         full_price=float(full_N[0]),
         price=float(price_N[0]),
-        full_price_eur=float(convert_to_euros(tables.rate_millionths, full_N)[0]),
-        price_eur=float(convert_to_euros(tables.rate_millionths, price_N)[0]),
+        full_price_eur=float(convert_to_euros(tables.eur_rate, full_N)[0]),
+        price_eur=float(convert_to_euros(tables.eur_rate, price_N)[0]),
         flg_discount=int(price_N[0] < full_N[0]),
     )
 

@@ -44,7 +44,7 @@ class CompiledPrices:
     discount_share: Floats
     percent: Choice
     percents_P: Floats
-    rate_millionths: int
+    eur_rate: float
 
 
 def compile_prices(spec: CatalogSpec, where: str) -> CompiledPrices:
@@ -77,7 +77,7 @@ def compile_prices(spec: CatalogSpec, where: str) -> CompiledPrices:
         discount_share=np.array([each.share for each in discounts]),
         percent=Choice.of(np.array(weights_DP, np.float64)),
         percents_P=np.array([float(percent) for percent in percents]),
-        rate_millionths=round(spec.shop.eur_rate * 1e6),
+        eur_rate=spec.shop.eur_rate,
     )
 
 
@@ -93,7 +93,7 @@ def _highest_base(kind: ProductKind) -> float:
 
 
 def list_price_points(prices: Prices, highest: float, where: str = "prices") -> Floats:
-    """Return every price point from the lowest to the first above `highest`, ascending, in whole cents, all above 0."""
+    """Return every price point from the lowest to the first above `highest`, ascending, in thousandths, all above 0."""
     lowest, points = 0.0, []
     for band in prices.bands:
         upper = highest + 2 * band.per if band.below is None else band.below
@@ -104,7 +104,7 @@ def list_price_points(prices: Prices, highest: float, where: str = "prices") -> 
         inside = (steps[:, None] + np.array(band.endings)[None, :]).ravel()
         points.append(inside[(inside >= lowest) & (inside < upper) & (inside > 0)])
         lowest = upper
-    ordered: Floats = np.sort(np.round(np.concatenate(points), 2))
+    ordered: Floats = np.sort(np.round(np.concatenate(points), 3))
     found = ordered[np.diff(ordered, prepend=0.0) > 0]  # np.unique would load numpy's masked arrays
     if found.size == 0:
         raise ToileError(f"{where}: prices.bands", "no price point is in the bands", "widen the bands or add endings")
@@ -174,8 +174,13 @@ def apply_discounts(prices: CompiledPrices, seed: int, kind_N: Index, full_N: Fl
     return price_N
 
 
-def convert_to_euros(rate_millionths: int, price_N: Floats) -> Floats:
-    """Convert prices to euros, truncated (not rounded) to cents with integers: 2490 at 0.92251 is 2297.04."""
-    cents_N = np.round(price_N * 100).astype(np.int64)
-    truncated_N: Floats = (cents_N * rate_millionths // 1_000_000) / 100
+def convert_to_euros(eur_rate: float, price_N: Floats) -> Floats:
+    """Convert prices to euros, truncated (not rounded) to cents with integers: 2490 at 0.92251 is 2297.04.
+
+    Prices count in thousandths, the rate in millionths (in billionths below 0.001: 25,000 dong are a euro).
+    """
+    parts = 1_000_000 if eur_rate >= 1e-3 else 1_000_000_000
+    mills_N, rate, per_cent = np.round(price_N * 1000).astype(np.int64), round(eur_rate * parts), 10 * parts
+    whole_N, rest_N = np.divmod(mills_N, per_cent)  # so that no product is above 2^63
+    truncated_N: Floats = (whole_N * rate + rest_N * rate // per_cent) / 100
     return truncated_N

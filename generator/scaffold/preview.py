@@ -9,8 +9,9 @@ for number, product in sample_products(spec, seed=0):
 print(kind_stats(spec, seed=0)[0].median)
 """
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,7 @@ def kind_stats(spec: CatalogSpec, seed: int) -> list[KindStats]:
     Rare kinds get as many sampled prices as common ones: designs are sampled anywhere in an unlimited catalog, with
     uniformly distributed kinds, and the first product of each counts.
     """
+    spec = replace(spec, distinct_titles=0.0)  # the titles of designs anywhere would need all designs before them
     catalog, kinds = compile_catalog(spec), list_kinds(spec)
     num = len(kinds)
     design_N = integers(seed, "check/number", np.arange(max(_NUM_PRICES, _MIN_PRICES_PER_KIND * num)))
@@ -180,7 +182,8 @@ def format_price(price: float, currency: str, market: str | None = None) -> str:
         text = format_currency(price, currency, pattern.replace(".00", ""), locale=habits.locale, currency_digits=False)
     else:
         text = format_currency(price, currency, pattern, locale=habits.locale)
-    return str(text).replace(_WIDE_YEN, _YEN)  # few fonts have the wide sign
+    text = re.sub(r"([^\W\d_])(?=\d)", "\\1\u00a0", str(text))  # KWD 2.500: the pattern of the locale has no space
+    return text.replace(_WIDE_YEN, _YEN)  # few fonts have the wide sign
 
 
 def _spec_price(spec: CatalogSpec, amount: float | None) -> str:

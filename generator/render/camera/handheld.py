@@ -27,8 +27,10 @@ FRAME_FILL = 0.79, 1.02
 """Extent of most products of ordinary size in the frame, as a share of the image."""
 UPRIGHT, SIDEWAYS, SQUARE = (3, 4), (4, 3), (1, 1)
 LANDSCAPE = {
-    **dict.fromkeys(("dress", "trousers", "jeans", "boot", "scarf", "tie"), 0.05),
-    **dict.fromkeys(("skirt", "shorts", "swim-shorts", "cap", "beanie", "bucket-hat", "belt", "sunglasses"), 0.30),
+    **dict.fromkeys(HUNG_COATS | {"dress", "trousers", "jeans", "leggings", "track-pants", "scarf", "tie"}, 0.04),
+    **dict.fromkeys(("sweater", "cardigan", "hoodie"), 0.30),
+    **dict.fromkeys(("skirt", "shorts", "swim-shorts", "belt", "sunglasses"), 0.22),
+    **dict.fromkeys(("sneaker", "boot", "loafer", "pump", "sandal", "slide", "flip-flop"), 0.25),
 }
 """Share of the shots of a silhouette that are taken with the phone held sideways; 0.15 for all others."""
 
@@ -40,9 +42,9 @@ def frame_size(scene: Scene) -> tuple[int, int]:
     if shot.chance("held sideways", LANDSCAPE.get(scene.appearance.silhouette, 0.15)):
         wide, high = SIDEWAYS
     form = shot.uniform("frame", 0.0, 1.0)
-    if form < 0.05:
+    if form < 0.04:
         wide, high = SQUARE
-    elif form < 0.13:  # the whole sensor of a wide screen
+    elif form < 0.10:  # the whole sensor of a wide screen
         wide, high = (9, 16) if wide < high else (16, 9)
     return round(size * min(1.0, high / wide)), round(size * min(1.0, wide / high))
 

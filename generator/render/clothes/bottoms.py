@@ -1,14 +1,14 @@
-"""Draw trousers, jeans, shorts and swim shorts."""
+"""Draw trousers and jeans, and the waistbands, flies, pockets and cords of all legwear."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+import numpy as np
 
 from generator.render.clothes.fronts import placket_side
 from generator.render.clothes.garment import LENGTHS, draw_stitches, straight_outline
 from generator.render.clothes.trouser_legs import FRONT, Leg, LegMeasures, draw_legs, place_trousers, sample_legs
-from generator.render.engine.curves import Curve, Point, mirrored_outline, on_side, outline, ribbon
-from generator.render.engine.fittings import draw_button, draw_flap, draw_ring, draw_strap
-from generator.render.engine.height_field import Crease
+from generator.render.engine.curves import Curve, mirrored_outline, on_side, outline, ribbon
+from generator.render.engine.fittings import draw_button, draw_flap, draw_strap
 from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
 
@@ -17,13 +17,13 @@ def draw_waistband(scene: Scene, legs: LegMeasures, depth: float, *, loops: bool
     """Draw a band with a tab over the fly; return the side of the tab (-1 or 1)."""
     w, side = legs.waist, placket_side(scene)
     band = mirrored_outline(
-        [(0.0, FRONT), (0.6 * w, 0.54 * FRONT), (w + 0.002, -0.002)],
+        [(0.0, legs.front), (0.6 * w, 0.54 * legs.front), (w + 0.002, -0.002)],
         (w + 0.005, depth),
-        [(0.6 * w, depth + 0.6 * FRONT), (0.0, depth + FRONT)],
+        [(0.6 * w, depth + 0.6 * legs.front), (0.0, depth + legs.front)],
     )
     scene.add_panel(band, puff=0.006, soft=0.012, lift=0.004, shadow=0.45, reach=0.010, grain=1.57)
     tab = side * scene.design.uniform("tab", 0.012, 0.034)
-    scene.add_seam([(tab, FRONT), (tab, depth + FRONT)], dark=0.55, width=0.004)
+    scene.add_seam([(tab, legs.front), (tab, depth + legs.front)], dark=0.55, width=0.004)
     if loops:
         for x in (-0.74 * w, -0.36 * w, 0.36 * w, 0.74 * w):
             draw_strap(scene, [(x, 0.001), (x, depth + 0.016)], 0.013, clip=True)
@@ -34,9 +34,9 @@ def draw_rib_band(scene: Scene, legs: LegMeasures, depth: float) -> None:
     """Draw a knitted waistband."""
     w = legs.waist
     band = mirrored_outline(
-        [(0.0, FRONT), (0.6 * w, 0.54 * FRONT), (w + 0.002, -0.002)],
+        [(0.0, legs.front), (0.6 * w, 0.54 * legs.front), (w + 0.002, -0.002)],
         (w + 0.008, depth),
-        [(0.6 * w, depth + 0.6 * FRONT), (0.0, depth + FRONT)],
+        [(0.6 * w, depth + 0.6 * legs.front), (0.0, depth + legs.front)],
     )
     scene.add_panel(band, "rib", puff=0.010, soft=0.014, lift=0.004, shadow=0.45, reach=0.010)
 
@@ -73,12 +73,27 @@ def draw_leg_ends(scene: Scene, legs: Sequence[Leg], turned_up: bool, depth: flo
 
 
 def draw_drawstring(scene: Scene, top: float, reach: float = 0.10) -> None:
-    """Draw the two ends of a cord, knotted below the waistband."""
+    """Draw the two ends of a cord below the waistband, knotted, or tied to a bow with two loops."""
+    shot = scene.shot
+    if scene.design.chance("bow", 0.4):
+        for side in (-1, 1):
+            wide, low = shot.uniform(f"bow wide {side}", 0.018, 0.034), shot.uniform(f"bow low {side}", 0.004, 0.034)
+            loop: Curve = [
+                (0.0, top + 0.002),
+                (side * wide, top - 0.004 + 0.3 * low),
+                (side * 1.1 * wide, top + low),
+                (side * 0.004, top + 0.008),
+            ]
+            scene.add_overlay(ribbon(loop, 0.0080), "cord", puff=0.004, soft=0.004, clip=False)
     for i, lean in enumerate((-0.020, 0.016)):
-        end = scene.shot.uniform(f"cord {i}", -0.012, 0.012)
-        cord: Curve = [(0.3 * lean, top), (0.9 * lean, top + 0.5 * reach), (lean + end, top + reach)]
-        scene.add_overlay(ribbon(cord, 0.0095), "cord", puff=0.005, soft=0.004, clip=False)
-    knot = ribbon([(-0.014, top + 0.002), (0.013, top + 0.004)], 0.013)
+        end, long = shot.uniform(f"cord {i}", -0.022, 0.022), reach * shot.uniform(f"cord length {i}", 0.75, 1.15)
+        cord: Curve = [
+            (0.3 * lean, top),
+            (0.9 * lean - 0.4 * end, top + 0.5 * long),
+            (lean + end, top + long),
+        ]
+        scene.add_overlay(ribbon(cord, 0.0090), "cord", puff=0.005, soft=0.004, clip=False)
+    knot = ribbon([(-0.012, top + 0.002), (0.011, top + 0.004)], 0.012)
     scene.add_overlay(knot, "cord", puff=0.007, soft=0.005, clip=False)
 
 
@@ -123,7 +138,7 @@ def draw_jeans(scene: Scene) -> None:
     place_trousers(scene, legs, 1.08)
     drawn = draw_legs(scene, legs)
     _draw_worn(scene, legs, drawn)
-    _draw_jeans_pockets(scene, legs)
+    draw_jeans_pockets(scene, legs)
     side = draw_waistband(scene, legs, 0.038)
     w = legs.waist
     for y in (0.005, 0.031):
@@ -135,7 +150,7 @@ def draw_jeans(scene: Scene) -> None:
     draw_leg_ends(scene, drawn, d.chance("turn-up", 0.25), 0.045)
 
 
-def _draw_jeans_pockets(scene: Scene, legs: LegMeasures) -> None:
+def draw_jeans_pockets(scene: Scene, legs: LegMeasures) -> None:
     """Draw round front pockets with double stitching and rivets, and the coin pocket."""
     for side in (-1, 1):
         corner = (legs.hip - 0.004, 0.104)
@@ -170,130 +185,13 @@ def _draw_worn(scene: Scene, legs: LegMeasures, drawn: Sequence[Leg]) -> None:
     scene.darken(low, 0.7 * strength, 0.05)
 
 
-SHORTS_LENGTHS = {"child": 0.84, "small": 0.78, "medium": 1.0, "large": 1.27}
-"""Length of shorts relative to their medium size: from above the thigh to below the knee."""
-SHORTS_STYLES = ("tailored", "tailored", "five-pocket", "five-pocket", "cargo", "running", "sweat", "board")
-
-
-@register_silhouette("shorts")
-def draw_shorts(scene: Scene) -> None:
-    """Draw shorts: tailored, like jeans, with cargo pockets, or with an elastic waist (running, sweat, board)."""
-    d = scene.design
-    style = d.choice("style", SHORTS_STYLES)
-    sporty = style in ("running", "sweat", "board")
-    length = d.uniform("length", 0.315, 0.366) * SHORTS_LENGTHS[scene.appearance.size]
-    widths = {"slim": (0.070, 0.078), "straight": (0.084, 0.093), "loose": (0.098, 0.112)}
-    legs = sample_legs(
-        scene, length, widths, waist=d.uniform("waist", 0.128, 0.148), hip=d.uniform("hips", 0.026, 0.040)
-    )
-    short = max(0.0, 0.36 - length)  # the shorter, the more the ends slant
-    legs = replace(legs, slant=(0.008 + 0.22 * short) * (0.6 + 0.6 * scene.pose.slack))
-    place_trousers(scene, legs, 1.9)
-    drawn = draw_legs(scene, legs, pressed=style == "tailored" and d.chance("pressed", 0.4), gathered=sporty)
-    if style == "five-pocket":
-        _draw_jeans_pockets(scene, legs)
-    else:
-        draw_slant_pockets(scene, legs)
-    if style == "running":
-        _draw_side_panels(scene, drawn, d.uniform("panel", 0.012, 0.034))
-    if style == "cargo":
-        draw_cargo_pockets(scene, legs, drawn)
-    if sporty:
-        if style == "running":
-            draw_gathered_band(scene, legs)
-        else:
-            draw_rib_band(scene, legs, 0.044)
-        if d.chance("cord", 0.8):
-            draw_drawstring(scene, 0.044)
-    else:
-        side = draw_waistband(scene, legs, 0.038)
-        draw_fly(scene, legs, side, 2 if style == "five-pocket" else 1)
-        draw_button(scene, side * 0.004, 0.019 + FRONT, 0.0110, "rivet" if style == "five-pocket" else "shell")
-    turned_up = not sporty and d.chance("turn-up", 0.5)
-    draw_leg_ends(scene, drawn, turned_up, d.uniform("turn-up depth", 0.024, 0.046))
-
-
-def _draw_side_panels(scene: Scene, drawn: Sequence[Leg], width: float) -> None:
-    """Draw a strip of another colour along each outer seam, and a notch at its end."""
-    for leg in drawn:
-        line = [(x - 0.5 * width - 0.002, y) for x, y in leg.outer[1:]]
-        strip = ribbon(on_side(line, leg.side), width)
-        scene.add_overlay(strip, "cord", puff=0.001, soft=0.006, shadow=0.1, part="body")
-        _draw_notch(scene, leg)
-
-
-def _draw_notch(scene: Scene, leg: Leg) -> None:
-    """Draw a slit at the outer end of a leg."""
-    (x, y), (hx, hy) = leg.outer[-1], leg.outer[-2]
-    notch = straight_outline(
-        (x + 0.004, y + 0.012), (x - 0.016, y + 0.010), (x + 0.12 * (hx - x) - 0.004, y + 0.16 * (hy - y))
-    )
-    scene.add_panel(notch * (leg.side, 1), puff=0.0, lift=0.0, shade=0.5, clip=True, shadow=0.0)
-
-
 def draw_cargo_pockets(scene: Scene, legs: LegMeasures, drawn: Sequence[Leg]) -> None:
     """Draw a pocket with a flap on the outer side of each thigh."""
-    low = min(legs.length, 0.55)
-    y = min(0.5 * (legs.crotch + low) - 0.035, low - 0.125)
     for leg in drawn:
-        side = leg.side
-        x1 = legs.hip + 0.35 * (leg.step + legs.half_leg - legs.hip) * (low - legs.crotch) / (legs.length - legs.crotch)
-        x1 += 0.010
-        pocket = straight_outline((x1 - 0.074, y), (x1, y - 0.004), (x1 + 0.004, y + 0.090), (x1 - 0.072, y + 0.094))
+        side, low = leg.side, min(leg.outer[-1][1], 0.55)
+        y = min(0.5 * (legs.crotch + low) - 0.035, low - 0.115)
+        x1, x2 = (float(x) + 0.008 for x in np.interp((y, y + 0.090), *np.array(leg.outer).T[::-1]))
+        pocket = straight_outline((x1 - 0.074, y), (x1, y - 0.004), (x2, y + 0.090), (x2 - 0.074, y + 0.096))
         scene.add_overlay(pocket * (side, 1), puff=0.010, soft=0.014, shadow=0.5, clip=False, part="pocket")
         draw_flap(scene, (side * (x1 - 0.077), y - 0.004), (side * (x1 + 0.003), y - 0.008), 0.034)
-        draw_button(scene, side * (x1 - 0.036), y + 0.016, 0.0075, "shell")
-
-
-@register_silhouette("swim-shorts")
-def draw_swim_shorts(scene: Scene) -> None:
-    """Draw light short swim shorts with an elastic waist, a cord, side stripes or contrast hems, and slits."""
-    d = scene.design
-    length = d.uniform("length", 0.28, 0.325) * LENGTHS[scene.appearance.size]
-    boxy = 1.15 if scene.appearance.size == "child" else 1.0
-    waist, hip = d.uniform("waist", 0.130, 0.146) * boxy, d.uniform("hips", 0.030, 0.050)
-    half_leg = d.uniform("leg width", 0.084, 0.100) * boxy
-    crotch = min(d.uniform("rise", 0.175, 0.205), length - 0.055)
-    foot = min(half_leg + d.uniform("spread", 0.008, 0.024), waist + hip + d.uniform("flare", 0.006, 0.030) - half_leg)
-    half_leg = min(half_leg, foot - 0.004)
-    legs = LegMeasures(waist=waist, hip=waist + hip, crotch=crotch, length=length, half_leg=half_leg, foot=foot)
-    place_trousers(scene, legs, 1.9)
-    drawn = draw_legs(scene, legs, outseam=False, gathered=True)
-    trim = d.choice("trim", ("none", "stripe", "hem", "hem"))
-    for leg in drawn:
-        side = leg.side
-        if trim == "stripe":
-            line: list[Point] = [(x - 0.020, y) for x, y in leg.outer[1:]]
-            scene.add_overlay(ribbon(on_side(line, side), 0.020), "cord", puff=0.001, soft=0.006, shadow=0.1)
-        if trim == "hem":
-            scene.add_overlay(ribbon(leg.end(0.010), 0.018), "cord", puff=0.002, soft=0.006, shadow=0.15)
-        else:
-            draw_stitches(scene, leg.end(0.018))
-        _draw_notch(scene, leg)
-        mouth: Curve = [(legs.hip - 0.034, 0.062), (legs.hip - 0.012, 0.125)]
-        scene.add_seam(on_side(mouth, side), dark=0.5)
-    draw_gathered_band(scene, legs)
-    draw_drawstring(scene, 0.036, d.uniform("cord", 0.085, 0.13))
-    for side in (-1, 1):
-        draw_ring(scene, side * 0.014, 0.036, 0.0060, 0.0060, 0.0045, "rivet")
-
-
-def draw_gathered_band(scene: Scene, legs: LegMeasures) -> None:
-    """Draw an elastic waistband with many short folds that fade out below."""
-    rng = scene.shot.generator("gathers")
-    w, folds = legs.waist, []
-    for i in range(18):
-        x = (-1 + 2 * (i + rng.uniform(0.2, 0.8)) / 18) * w
-        folds.append(Crease((x, -0.012), (1.04 * x, 0.070), float(rng.uniform(0.003, 0.006)), 0.0050))
-    band = mirrored_outline(
-        [(0.0, FRONT - 0.004), (0.6 * w, 0.4 * FRONT), (w, -0.004)],
-        (w + 0.004, 0.040),
-        [(0.6 * w, 0.050), (0.0, 0.058)],
-    )
-    scene.add_panel(band, puff=0.009, soft=0.014, lift=0.004, folds=folds, shadow=0.40, reach=0.010)
-    for y in (0.022, 0.038):
-        scene.add_seam([(-w, y - 0.010), (0.0, y + 0.010), (w, y - 0.010)], dark=0.20, width=0.003)
-    for side in (-1, 1):
-        for i in range(4):
-            x = side * (0.25 + 0.19 * i) * w
-            scene.add_seam([(x, 0.052), (1.04 * x, rng.uniform(0.068, 0.095))], dark=0.22, width=0.004)
+        draw_button(scene, side * (x1 - 0.036), y + 0.016, 0.0065, "shell")

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from generator.render.clothes.prints import STROKES, WORDS
 from generator.render.engine import Float64Array
-from generator.render.engine.curves import Outline, disc, mirrored_outline, smooth_loop
+from generator.render.engine.curves import Outline, disc, mirrored_outline, ribbon, smooth_loop
 from generator.render.engine.fittings import draw_ring
 from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
@@ -26,11 +27,11 @@ Crown = Callable[[Float64Array, Float64Array], Points]
 
 def sample_view(scene: Scene, turns: tuple[float, float], pitch: tuple[float, float], above: float) -> Viewpoint:
     """Sample the view of a hat: turned by up to `turns` (often, seldom), from `pitch` above, more in snapshots."""
-    shot = scene.shot
-    reach = turns[1] if shot.chance("turned far", 0.25) else turns[0]
+    shot, snapshot = scene.shot, scene.pose.room < 1
+    reach = turns[1] if shot.chance("turned far", 0.25) else turns[0] * (0.5 if snapshot else 1.0)
     yaw = shot.uniform("yaw", -reach, reach)
     high = shot.uniform("pitch", *pitch)
-    if scene.pose.room < 1:  # a snapshot, seen by a person who stands
+    if snapshot:  # seen by a person who stands before its front
         high = shot.uniform("floor pitch", 0.45, above)
     return Viewpoint(yaw=yaw, pitch=high)
 
@@ -151,7 +152,7 @@ def _add_peak(
     fall = (0.03 + 0.13 * bend) * np.abs(across) ** 2 - 0.03 * bend * (1 - across**2)
     y = 0.004 - fall * share - 0.030 * share
     top = np.stack(np.broadcast_arrays(x, y, z), axis=-1)
-    cloth = d.choice("peak cloth", ("main", "self", "main", "cord"))
+    cloth = d.choice("peak cloth", ("main", "self", "main", "cord", "panel"))
     lower = top - np.array([0.0, 0.010, 0.0])
     body.add(lower, "self", back="self", shade=0.75)
     body.add(top, cloth)
@@ -169,18 +170,32 @@ def _draw_eyelet(scene: Scene, body: SolidBody, points: Points) -> None:
 
 
 def _draw_emblem(scene: Scene, body: SolidBody, crown: Crown, wide: float, high: float) -> None:
-    """Draw an embroidered emblem of our own on the front: a peak, a wave, a sun, a shield, a lozenge or a bar."""
+    """Draw an embroidered emblem of our own on the front: invented letters, a peak, a wave or a shape."""
     d = scene.design
-    if not d.chance("emblem", 0.6):
+    if not d.chance("emblem", 0.7):
         return
-    kind = d.choice("emblem kind", ("peak", "wave", "sun", "shield", "lozenge", "bar"))
-    size = d.uniform("emblem size", 0.040, 0.065)
-    first, second = d.choice("emblem cloth", (("lace", "cord"), ("cord", "lace"), ("trim", "lace")))
-    for flat, cloth in _emblem_shapes(kind, size, first, second):
+    kind = d.choice("emblem kind", ("letters", "letters", "letters", "peak", "wave", "sun", "shield", "lozenge", "bar"))
+    size = d.uniform("emblem size", 0.042, 0.075)
+    first, second = d.choice("emblem cloth", (("lace", "cord"), ("cord", "lace"), ("trim", "lace"), ("print", "cord")))
+    word = d.choice("emblem word", WORDS)[: d.choice("emblem letters", (2, 3, 4, 5, 6, 7))]
+    shapes = _letter_shapes(word, size, first) if kind == "letters" else _emblem_shapes(kind, size, first, second)
+    for flat, cloth in shapes:
         angle, t = flat[:, 0] / (0.86 * wide), 0.40 - flat[:, 1] / (1.27 * high)
         points = crown(angle, t)
         if body.visible(points, 0.03).mean() > 0.85:
             scene.add_overlay(body.flat(points), cloth, puff=0.005, soft=0.006, shadow=0.25)
+
+
+def _letter_shapes(word: str, size: float, cloth: str) -> list[tuple[Outline, str]]:
+    """Return the strokes of a word as outlines (units to the right and down from the middle), and their cloth."""
+    high = min(2.0 * size, 4.6 * size / len(word))
+    wide, shapes = 0.72 * high, []
+    for number, letter in enumerate(word):
+        left = (number - 0.5 * len(word)) * 1.25 * wide + 0.125 * wide
+        for stroke in STROKES[letter].split():
+            a, b = ((left + int(stroke[i]) / 4 * wide, (int(stroke[i + 1]) / 6 - 0.5) * high) for i in (0, 2))
+            shapes.append((ribbon([a, b], 0.20 * high), cloth))
+    return shapes
 
 
 def _emblem_shapes(kind: str, size: float, first: str, second: str) -> list[tuple[Outline, str]]:
@@ -276,16 +291,16 @@ def draw_beanie(scene: Scene) -> None:
     yaw, pitch = shot.uniform("yaw", -0.5, 0.5), shot.uniform("pitch", 0.02, 0.20)
     body = SolidBody(scene, Viewpoint(yaw=yaw, pitch=pitch, near=0.12))
     head, high = d.uniform("head", 0.205, 0.235), d.uniform("high", 0.36, 0.47)
-    turned, cuff = d.chance("turned up", 0.72), d.uniform("cuff", 0.095, 0.155)
+    turned, cuff = d.chance("turned up", 0.60), d.uniform("cuff", 0.095, 0.155)
     slouch, narrow = d.uniform("slouch", 0.0, 1.0) ** 2, d.uniform("narrow", 0.0, 1.0)
-    ribs, pompon = d.choice("ribs", (0, 24, 32)), d.chance("pompon", 0.38)
+    ribs, pompon = d.choice("ribs", (0, 24, 32)), d.chance("pompon", 0.25)
     lean, flat_share = shot.uniform("lean", -0.07, 0.07) * (0.3 + slouch), 0.8 if scene.pose.room == 1 else 0.35
     rng = shot.generator("slump")
     slumps = [(rng.uniform(0.35, 0.95), rng.uniform(0.02, 0.05), rng.uniform(-0.9, 0.9)) for _ in range(3)]
 
     def crown(angle: Float64Array, t: Float64Array) -> Points:
         rise = 0.5 * np.pi * np.clip((t - 0.25) / 0.75, 0, 1)
-        flat = np.cos(rise) ** (0.50 + 0.25 * narrow) * (1 + 0.10 * slouch * np.sin(np.pi * t))
+        flat = np.cos(rise) ** (0.58 + 0.34 * narrow) * (1 + 0.10 * slouch * np.sin(np.pi * t))
         flat = flat + 0.030 * np.cos(9 * angle) * np.clip(t - 0.55, 0, 1) * (1 - t) * 2.2
         if ribs:
             flat = flat * (1 + 0.022 * np.cos(ribs * angle) * (1 - 0.5 * t))

@@ -64,20 +64,20 @@ def draw_chest_print(scene: Scene, measures: GarmentMeasures) -> None:
         _draw_placed_rectangle(scene, kind, word, top, 0.78 * wide)
         return
     if kind == "number":
-        _draw_text(scene, d.choice("print number", NUMBERS), (0.0, top + 0.045), 0.55 * wide, 0.16, "print")
-        _draw_text(scene, word, (0.0, top), wide, 0.15, "print accent")
+        draw_text(scene, d.choice("print number", NUMBERS), (0.0, top + 0.045), 0.55 * wide, 0.16, "print")
+        draw_text(scene, word, (0.0, top), wide, 0.15, "print accent")
         return
     if kind in ("disc", "hills", "bars"):
         _draw_motif(scene, kind, (0.0, top + 0.28 * wide), 0.28 * wide)
-        _draw_text(scene, word, (0.0, top + 0.62 * wide), wide, 0.15, "print")
+        draw_text(scene, word, (0.0, top + 0.62 * wide), wide, 0.15, "print")
         return
-    depth = _draw_text(scene, word, (0.0, top), wide, d.uniform("print bold", 0.16, 0.34), "print")
+    depth = draw_text(scene, word, (0.0, top), wide, d.uniform("print bold", 0.16, 0.34), "print")
     if kind == "words":
         for line in range(d.choice("print lines", (1, 2, 3))):
             text = SMALL_WORDS[(WORDS.index(word) + line) % len(SMALL_WORDS)]
             share = d.uniform(f"print line {line}", 0.5, 1.0)
             cloth = "print accent" if line == 1 else "print"
-            depth += 0.018 + _draw_text(scene, text, (0.0, top + depth + 0.018), share * wide, 0.15, cloth)
+            depth += 0.018 + draw_text(scene, text, (0.0, top + depth + 0.018), share * wide, 0.15, cloth)
 
 
 def _window(scene: Scene, centre: tuple[float, float], half: tuple[float, float]) -> Window | None:
@@ -94,7 +94,7 @@ def _stamp(scene: Scene, window: Window, mask: Float32Array, cloth: str) -> None
     scene.add_stamp(window, mask, np.float32(0.0006) * mask, cloth)
 
 
-def _draw_text(scene: Scene, text: str, at: tuple[float, float], wide: float, bold: float, cloth: str) -> float:
+def draw_text(scene: Scene, text: str, at: tuple[float, float], wide: float, bold: float, cloth: str) -> float:
     """Draw a line of letters of a total width around x, below y; return its height. `bold` is the share of a stroke."""
     advance = wide / (len(text) * 1.25 - 0.25)
     high = min(1.5 * advance, 0.16)
@@ -143,11 +143,11 @@ def _draw_placed_rectangle(scene: Scene, kind: str, word: str, top: float, wide:
     if kind == "frame":
         line = np.clip((np.float32(0.006) - np.abs(inside - np.float32(0.006))) * scene.zoom + 0.5, 0, 1)
         _stamp(scene, window, np.asarray(line, np.float32), "print")
-        _draw_text(scene, word, (0.0, centre[1] - 0.10 * wide), 0.80 * wide, 0.24, "print")
+        draw_text(scene, word, (0.0, centre[1] - 0.10 * wide), 0.80 * wide, 0.24, "print")
         return
     if kind == "block":
         _stamp(scene, window, np.asarray(mask, np.float32), "print")
-        _draw_text(scene, word, (0.0, centre[1] - 0.11 * wide), 0.84 * wide, 0.26, "self")
+        draw_text(scene, word, (0.0, centre[1] - 0.11 * wide), 0.84 * wide, 0.26, "self")
         return
     place = np.float32(d.uniform("print blots", 0.0, 9.0))
     coarse = smooth_noise(x + place, y, 0.22 * wide) + 0.6 * smooth_noise(x, y + place, 0.08 * wide, layer=1)
@@ -155,7 +155,7 @@ def _draw_placed_rectangle(scene: Scene, kind: str, word: str, top: float, wide:
     _stamp(scene, window, np.asarray(mask * np.clip(14 * (coarse - 0.25), 0, 1), np.float32), "print accent")
     blots = smooth_noise(x - place, y, 0.12 * wide, layer=2)
     _stamp(scene, window, np.asarray(mask * np.clip(14 * (blots - 0.5), 0, 1), np.float32), "tape")
-    _draw_text(scene, word, (0.0, top + tall + 0.012), wide, 0.20, "print")
+    draw_text(scene, word, (0.0, top + tall + 0.012), wide, 0.20, "print")
 
 
 def _draw_motif(scene: Scene, kind: str, centre: tuple[float, float], radius: float) -> None:

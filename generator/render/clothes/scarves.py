@@ -15,13 +15,13 @@ from generator.render.engine.solid import Points, SolidBody, Viewpoint
 
 @register_silhouette("scarf")
 def draw_scarf(scene: Scene) -> None:
-    """Draw a scarf: looped around an invisible neck, laid in layers, hung up, or folded; with a fringe or a hem."""
+    """Draw a scarf: looped around an invisible neck, laid in a strip or in layers, hung up, or folded."""
     d = scene.design
     if scene.pose.folded:
         _draw_scarf_stack(scene)
         return
-    kind = d.choice("laid", ("loop", "layers", "hung", "loop"))
-    {"loop": _draw_loop, "layers": _draw_layers, "hung": _draw_hung}[kind](scene)
+    kind = d.choice("laid", ("loop", "loop", "loop", "loop", "strip", "strip", "strip", "hung", "layers"))
+    {"loop": _draw_loop, "layers": _draw_layers, "hung": _draw_hung, "strip": _draw_strip}[kind](scene)
 
 
 def _draw_fringe(scene: Scene, a: Point, b: Point, length: float, name: str) -> None:
@@ -66,7 +66,7 @@ def _draw_scarf_stack(scene: Scene) -> None:
 
 LENGTHS = {"child": 0.36, "small": 0.44, "medium": 0.54, "large": 0.66}
 """Length of the ends of a scarf, in units, by size."""
-FILLS = {"child": 0.66, "small": 0.75, "medium": 0.84, "large": 0.93}
+FILLS = {"child": 0.66, "small": 0.75, "medium": 0.84, "large": 0.91}
 """Share of the image that the larger side of a scarf fills, by size."""
 
 
@@ -179,10 +179,10 @@ def _draw_loop(scene: Scene) -> None:
     d, shot, size = scene.design, scene.shot, scene.appearance.size
     view = Viewpoint(yaw=shot.uniform("yaw", -0.45, 0.45), pitch=shot.uniform("pitch", 0.10, 0.30), near=0.16)
     body = SolidBody(scene, view)
-    wide = d.uniform("wide", 0.150, 0.200) * {"child": 0.85, "small": 0.92, "medium": 1.0, "large": 1.06}[size]
+    wide = d.uniform("wide", 0.20, 0.28) * {"child": 0.85, "small": 0.92, "medium": 1.0, "large": 1.06}[size]
     length, turns = LENGTHS[size] * d.uniform("long", 0.92, 1.06), d.choice("turns", (1, 2, 2))
     knot, fringe = d.chance("knot", 0.45), d.uniform("fringe", 0.0, 0.075)
-    thick = d.uniform("thick", 0.052, 0.072)
+    thick = d.uniform("thick", 0.058, 0.080)
     lean = shot.uniform("lean", -0.05, 0.05)
     _add_ring(scene, body, "first", (0.135, 0.105), thick, (0.085, lean), 0.0)
     if turns == 2:
@@ -198,8 +198,8 @@ def _draw_loop(scene: Scene) -> None:
             body,
             str(side),
             (x, low + 0.05, 0.15 + nearer),
-            (x + side * 0.045, low - length * drop),
-            (0.10, wide),
+            (x + side * 0.060, low - length * drop),
+            (0.14, wide),
             0.020,
         )
     if knot:
@@ -233,6 +233,22 @@ def _draw_hung(scene: Scene) -> None:
     for name, place, drop, z in (("back", -side, 1.0, -0.05), ("front", side, uneven, 0.05)):
         edges[name] = _add_end(
             scene, body, name, (place * 0.015, 0.0, z), (place * apart, -length * drop), (0.09, wide), 0.030
+        )
+    _finish(scene, body, edges, fringe)
+
+
+def _draw_strip(scene: Scene) -> None:
+    """Draw a scarf folded once across and laid flat: two ends side by side or one over the other, soft waves."""
+    d, shot, size = scene.design, scene.shot, scene.appearance.size
+    view = Viewpoint(yaw=shot.uniform("yaw", -0.12, 0.12), pitch=-shot.uniform("pitch", 0.0, 0.20), near=0.14)
+    body = SolidBody(scene, view)
+    wide, length = d.uniform("wide", 0.20, 0.32), 1.25 * LENGTHS[size] * d.uniform("long", 0.94, 1.06)
+    fringe, edges = d.uniform("fringe", 0.0, 0.085), {}
+    apart, uneven = shot.uniform("apart", 0.02, 0.09), d.uniform("uneven", 0.86, 1.0)
+    side = shot.choice("front end", (-1, 1))
+    for name, place, drop, z in (("back", -side, 1.0, -0.03), ("front", side, uneven, 0.03)):
+        edges[name] = _add_end(
+            scene, body, name, (place * 0.012, 0.0, z), (place * apart, -length * drop), (0.94 * wide, wide), 0.009
         )
     _finish(scene, body, edges, fringe)
 

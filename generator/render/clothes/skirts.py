@@ -163,22 +163,24 @@ class SkirtMeasures:
 
 
 SKIRT_STYLES = {
-    "slim": ("pencil", "plain", "zip", "jeans", "jeans", "wrap", "buttons"),
-    "straight": ("plain", "plain", "jeans", "jeans", "pleated", "buttons", "wrap", "gathered"),
-    "loose": ("gathered", "gathered", "gathered", "circle", "circle", "pleated", "tiered", "buttons"),
+    "slim": ("pencil", "pencil", "plain", "plain", "zip", "zip", "jeans", "jeans", "wrap", "buttons"),
+    "straight": ("plain", "plain", "plain", "jeans", "jeans", "pleated", "yoke", "buttons", "wrap", "gathered"),
+    "loose": ("gathered", "gathered", "gathered", "circle", "circle", "pleated", "yoke", "tiered", "tulle", "buttons"),
 }
-SKIRT_HEMS = {"slim": (0.016, 0.030), "straight": (0.056, 0.082), "loose": (0.125, 0.210)}
+SKIRT_HEMS = {"slim": (0.014, 0.034), "straight": (0.056, 0.082), "loose": (0.125, 0.210)}
 """Half width of the hem beyond that of the waist, by fit."""
-SKIRT_HIPS = {"slim": (0.026, 0.036), "straight": (0.010, 0.022), "loose": (-0.012, 0.004)}
+SKIRT_HIPS = {"slim": (0.014, 0.024), "straight": (0.006, 0.018), "loose": (-0.012, 0.004)}
 TIER_SHARES = (0.36, 0.68)
 """Position of the seams of a tiered skirt between waist and hem."""
-ROUNDNESS = {"circle": 0.75, "pleated": 0.5, "gathered": 0.25, "tiered": 0.25}
+GATHERED = ("gathered", "tiered", "tulle")
+"""Styles with gathers below an elastic waist."""
+ROUNDNESS = {"circle": 0.75, "pleated": 0.5, "yoke": 0.5, "gathered": 0.25, "tiered": 0.25, "tulle": 0.35}
 """How round the hem of a style is cut; 0.6 for all others."""
 
 
 @register_silhouette("skirt")
 def draw_skirt(scene: Scene) -> None:
-    """Draw a skirt: pencil, A-line, jeans, pleated, gathered, circle, tiered, buttoned, zipped or wrapped.
+    """Draw a skirt: pencil, A-line, jeans, pleated, gathered, circle, tiered, buttoned, zipped, wrapped or of tulle.
 
     With metal hardware it has two strap buckles.
     """
@@ -187,13 +189,13 @@ def draw_skirt(scene: Scene) -> None:
     length = d.uniform("length", 0.350, 0.409) * LENGTHS[scene.appearance.size]
     waist = d.uniform("waist", 0.124, 0.148) * (1.15 if child else 1.0)
     style = d.choice("style", SKIRT_STYLES[fit])
-    elastic = style in ("gathered", "tiered")
+    elastic = style in GATHERED
     skirt = SkirtMeasures(
         style=style,
         waist=waist,
         hem=waist + d.uniform("hem", *SKIRT_HEMS[fit]) * (0.55 + 0.45 * length / 0.48),
         length=length,
-        band=d.uniform("band", 0.020, 0.036) if elastic else d.uniform("band", 0.022, 0.040),
+        band=d.uniform("band", 0.020, 0.036) if elastic else d.uniform("band", 0.022, 0.046),
         hips=d.uniform("hips", *SKIRT_HIPS[fit]),
     )
     waves, deep = {"slim": (1.5, 0.002), "straight": (2.8, 0.0045), "loose": (6.0, 0.011)}[fit]
@@ -202,7 +204,7 @@ def draw_skirt(scene: Scene) -> None:
     sides = [(waist, 0.0), *_side(skirt)[1:]]
     reach, low = max(max(x for x, _ in sides), skirt.hem * (1 + abs(hem.sway))) + 0.006, length + hem.dip
     reach *= 1 - HIP_WRAP if scene.pose.worn else 1
-    scene.set_camera(min(2.6 * child_zoom(scene), 0.45 / reach, 0.90 / low), (0.0, 0.5 * low))
+    scene.set_camera(min(2.6 * child_zoom(scene), 0.445 / reach, 0.895 / low), (0.0, 0.5 * low))
     turn_garment(scene, sides, wrap=HIP_WRAP)
     _draw_inside_waist(scene, skirt)
     _draw_skirt_body(scene, skirt, hem)
@@ -228,10 +230,10 @@ def _draw_inside_waist(scene: Scene, skirt: SkirtMeasures) -> None:
     )
     scene.add_inside(back, "main", lift=0.01)
     scene.darken(mirrored_outline([(0.0, 0.012), (waist, 0.004)], [(waist, 0.05), (0.0, 0.05)]), 0.35, 0.010)
-    wide = scene.design.uniform("label", 0.016, 0.030)
-    scene.add_overlay(
-        mirrored_outline([(0.0, 0.007), (wide, 0.006)], (wide, 0.017), (0.0, 0.018)), "label", puff=0.001, shade=0.8
-    )
+    if scene.design.chance("labelled", 0.5):
+        wide = scene.design.uniform("label", 0.012, 0.026)
+        shape = mirrored_outline([(0.0, 0.007), (wide, 0.006)], (wide, 0.016), (0.0, 0.017))
+        scene.add_overlay(shape, "label", puff=0.001, shade=0.7)
 
 
 def _side(skirt: SkirtMeasures) -> list[Point]:
@@ -256,13 +258,20 @@ def _side(skirt: SkirtMeasures) -> list[Point]:
 def _draw_skirt_body(scene: Scene, skirt: SkirtMeasures, hem: Hem) -> None:
     d, waist, length, style = scene.design, skirt.waist, skirt.length, skirt.style
     folds: list[Fold] = [hem.flutes]
-    pleats = _pleats(d.choice("pleats", (4, 6, 8))) if style == "pleated" else []
-    folds += [Crease((waist * t, 0.04), (skirt.hem * t, length + 0.06), 0.007, 0.007) for t in pleats]
-    if style in ("gathered", "tiered"):
+    pleats = _pleats(d.choice("pleats", (4, 6, 8))) if style in ("pleated", "yoke") else []
+    start = _yoke(skirt) if style == "yoke" else 0.04
+    roots = [(waist + (skirt.hem - waist) * start / length) * t for t in pleats]
+    folds += [
+        Crease((x, start), (skirt.hem * t, length + 0.06), 0.007, 0.007) for x, t in zip(roots, pleats, strict=True)
+    ]
+    if style in GATHERED:
         folds += gathers(scene, "gathers", waist, skirt.band, 0.55 * length)
     if style == "tiered":
         folds += tier_folds(scene, tiers_of(_side(skirt), TIER_SHARES, hem))
+    strong = 1.0 + 0.7 * scene.pose.slack
+    folds = [f._replace(depth=strong * f.depth) if isinstance(f, Crease) else f for f in folds]
     top: Curve = [(0.0, skirt.band + 0.010), (waist, skirt.band - 0.006)]
+    _draw_back_hem(scene, hem, 0.028 if style == "tulle" else 0.0)
     scene.add_panel(
         falling_outline([top], _side(skirt), hem),
         puff=0.012,
@@ -271,11 +280,12 @@ def _draw_skirt_body(scene: Scene, skirt: SkirtMeasures, hem: Hem) -> None:
         folds=folds,
         shadow=0.0,
     )
-    for t in pleats:
+    for root, t in zip(roots, pleats, strict=True):
         x, y = skirt.hem * t, length + hem.dip * (1 - t * t)
-        scene.add_seam([(waist * t, 0.05), (0.5 * (waist * t + x), 0.5 * length), (x, y)], dark=0.30, width=0.0035)
-    if style in ("gathered", "circle", "plain", "tiered") and d.chance("hem bands", 0.16):
-        depth = d.uniform("hem band", 0.022, 0.050)
+        middle = (0.5 * (root + x), 0.5 * (start + length))
+        scene.add_seam([(root, start + 0.01), middle, (x, y)], dark=0.30, width=0.0035)
+    if style in ("gathered", "circle", "plain", "tiered") and d.chance("hem bands", 0.24):
+        depth = d.uniform("hem band", 0.022, 0.070)
         draw_hem_band(scene, hem, depth, "cord")
         if d.chance("second band", 0.4):
             draw_hem_band(scene, hem, 0.5 * depth, "self", up=1.3 * depth)
@@ -284,10 +294,21 @@ def _draw_skirt_body(scene: Scene, skirt: SkirtMeasures, hem: Hem) -> None:
     draw_stitches(scene, hem.line(up, 0.004))
 
 
+def _draw_back_hem(scene: Scene, hem: Hem, more: float) -> None:
+    """Draw the back where it is seen below the front, or the layers of tulle, which reach lower by `more` units."""
+    depth = scene.shot.uniform("back hem", -0.008, 0.008) * (0.4 + scene.pose.slack)
+    for deep, cloth, shade in ((more, "self", 0.80), (0.5 * more, "main", 0.72), (depth, "main", 0.55)):
+        if deep > 0.002:
+            shape = outline(hem.line(0.03, 0.035), hem.line(-deep, 0.008 + 0.15 * deep)[::-1])
+            scene.add_panel(shape, cloth, puff=0.0, lift=0.001, shade=shade, shadow=0.0)
+
+
 def _draw_skirt_band(scene: Scene, skirt: SkirtMeasures) -> None:
-    """Draw the waistband: a plain one, or an elastic one with gathers."""
-    waist, low, elastic = skirt.waist, skirt.band, skirt.style in ("gathered", "tiered")
+    """Draw the waistband: a plain one, or an elastic one with gathers, sometimes with a ruffle above."""
+    waist, low, elastic = skirt.waist, skirt.band, skirt.style in GATHERED
     folds: list[Fold] = []
+    if elastic and scene.design.chance("ruffle", 0.3):
+        _draw_ruffle(scene, waist)
     if elastic:
         rng = scene.shot.generator("elastic")
         for i in range(26):
@@ -312,6 +333,16 @@ def _draw_skirt_band(scene: Scene, skirt: SkirtMeasures) -> None:
             draw_strap(scene, [(x * waist, 0.001), (x * waist, low + 0.014)], 0.012, clip=True)
 
 
+def _draw_ruffle(scene: Scene, waist: float) -> None:
+    """Draw the gathered edge above a casing."""
+    rng = scene.shot.generator("ruffle")
+    across = np.linspace(-1.0, 1.0, 33)
+    upper = np.stack([across * (waist + 0.006), rng.uniform(-0.020, -0.006, 33)], axis=1)
+    lower = np.array([(waist, 0.012), (0.0, 0.024), (-waist, 0.012)])
+    folds = [Crease((x * waist, -0.02), (x * waist, 0.02), 0.005, 0.005) for x in across[1:-1:2]]
+    scene.add_panel(np.concatenate([upper, lower]), puff=0.006, soft=0.010, folds=folds, shadow=0.2)
+
+
 def _pleats(count: int) -> list[float]:
     return [-0.84 + 1.68 * i / (2 * count - 1) for i in range(2 * count)]
 
@@ -325,14 +356,18 @@ def _draw_skirt_front(scene: Scene, skirt: SkirtMeasures, hem: Hem) -> None:
         count = max(4, round(length / 0.075))
         for i in range(count):
             draw_button(scene, 0.0, 0.085 + (length - 0.125) * i / (count - 1), 0.0075, "shell")
-        if scene.design.chance("patch pockets", 0.4):
-            for each in (-1, 1):
-                draw_patch_pocket_of(scene, each, 0.34 * waist, 0.34 * waist + 0.068, 0.26 * length, 0.080)
+        _draw_skirt_pockets(scene, skirt, 0.4)
     elif style == "zip":
-        draw_zipper(scene, [(0.0, 0.030), (0.001, 0.5 * length), (0.0, low - 0.008)], width=0.012)
+        end = scene.design.choice("zip end", (0.74, 1.0, 1.0)) * low - 0.008
+        draw_zipper(scene, [(0.0, 0.030), (0.001, 0.5 * end), (0.0, end)], width=0.010)
         _draw_darts(scene, waist)
+        _draw_skirt_pockets(scene, skirt, 0.4)
     elif style == "jeans":
         _draw_jeans_front(scene, skirt, side, low)
+    elif style == "yoke":
+        y = _yoke(skirt)
+        x = float(np.interp(y, [b for _, b in _side(skirt)], [a for a, _ in _side(skirt)]))
+        scene.add_seam([(-x, y), (0.0, y + 0.016), (x, y)], dark=0.40, width=0.005)
     elif style == "tiered":
         draw_tier_seams(scene, tiers_of(_side(skirt), TIER_SHARES, hem))
     elif style == "wrap":
@@ -354,9 +389,25 @@ def _draw_skirt_front(scene: Scene, skirt: SkirtMeasures, hem: Hem) -> None:
         _draw_darts(scene, waist)
     elif style == "plain":
         _draw_darts(scene, waist)
-        for each in (-1, 1):
-            mouth: Curve = [(0.74 * waist, skirt.band + 0.01), (0.92 * waist + 0.010, 0.120)]
-            scene.add_seam(on_side(mouth, each), dark=0.35)
+        if not _draw_skirt_pockets(scene, skirt, 0.3) and scene.design.chance("slant pockets", 0.5):
+            for each in (-1, 1):
+                mouth: Curve = [(0.74 * waist, skirt.band + 0.01), (0.92 * waist + 0.010, 0.120)]
+                scene.add_seam(on_side(mouth, each), dark=0.35)
+
+
+def _draw_skirt_pockets(scene: Scene, skirt: SkirtMeasures, share: float) -> bool:
+    """Draw a patch pocket on each side of a share of the designs; return whether there are any."""
+    if not scene.design.chance("patch pockets", share):
+        return False
+    inner, wide = 0.34 * skirt.waist, scene.design.uniform("pocket width", 0.064, 0.080)
+    for each in (-1, 1):
+        draw_patch_pocket_of(scene, each, inner, inner + wide, 0.24 * skirt.length, 1.15 * wide)
+    return True
+
+
+def _yoke(skirt: SkirtMeasures) -> float:
+    """Return the height of the seam below a yoke, from which pleats fall."""
+    return 0.30 * skirt.length
 
 
 def _draw_darts(scene: Scene, waist: float) -> None:

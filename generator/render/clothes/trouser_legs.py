@@ -1,4 +1,4 @@
-"""The legs of trousers and shorts: measures, camera, shape and folds, flat or folded."""
+"""The legs of trousers: measures, camera, shape and folds, flat or folded."""
 
 from dataclasses import dataclass
 
@@ -29,8 +29,8 @@ class LegMeasures:
     """Distance of the middle of a leg end from the axis."""
     knee: float = 0.0
     """How much the leg is narrower or wider at the knee."""
-    slant: float = 0.0
-    """How much higher the outer corner of a leg end is than the inner one."""
+    front: float = FRONT
+    """How much lower the waist is in front than at the sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def sample_legs(
     waist, ease = waist * boxy, {"slim": -0.008, "straight": 0.0, "loose": 0.014}[fit]
     crotch = min(d.uniform("rise", 0.185, 0.225) + 0.6 * ease, length - 0.045)
     foot = max(d.uniform("spread", 0.55, 0.84) * (waist + hip), half_leg + d.uniform("gap", 0.004, 0.030))
-    knee = -0.25 * d.uniform("flare", 0.0, half_leg - 0.060) if half_leg > 0.070 and length > 0.48 else 0.0
+    knee = -0.25 * d.uniform("flare", 0.0, half_leg - 0.060) if half_leg > 0.070 else 0.0
     return LegMeasures(
         waist=waist, hip=waist + hip + ease, crotch=crotch, length=length, half_leg=half_leg, foot=foot, knee=knee
     )
@@ -93,14 +93,19 @@ def place_trousers(scene: Scene, legs: LegMeasures, zoom: float, *, cuff: float 
     parts = [(0.5 * legs.hip, 0.5 * legs.hip, legs.crotch)]
     parts += [(0.5 * (a[0] + b[0]), 0.5 * (a[0] - b[0]), a[1]) for a, b in ends if a[1] > legs.crotch + 0.02]
     turn_garment(scene, [*outer], legs=parts)
-    w = legs.waist
-    back = mirrored_outline([(0.0, 0.003), (0.6 * w, 0.001), (0.985 * w, -0.003)], [(0.95 * w, 0.05), (0.0, 0.05)])
+    draw_back_waist(scene, legs)
+
+
+def draw_back_waist(scene: Scene, legs: LegMeasures) -> None:
+    """Draw the inner side of the back waist; every other design has a label there."""
+    w, low = legs.waist, legs.front + 0.03
+    back = mirrored_outline([(0.0, 0.003), (0.6 * w, 0.001), (0.985 * w, -0.003)], [(0.95 * w, low), (0.0, low)])
     scene.add_inside(back, "main", lift=0.008)
-    scene.darken(mirrored_outline([(0.0, 0.012), (w, 0.006)], [(w, 0.05), (0.0, 0.05)]), 0.35, 0.010)
-    wide = scene.design.uniform("label", 0.018, 0.030)
-    scene.add_overlay(
-        mirrored_outline([(0.0, 0.008), (wide, 0.007)], (wide, 0.019), (0.0, 0.020)), "label", puff=0.001, shade=0.8
-    )
+    scene.darken(mirrored_outline([(0.0, 0.012), (w, 0.006)], [(w, low), (0.0, low)]), 0.45, 0.008)
+    if scene.design.chance("label", 0.5):
+        wide = scene.design.uniform("label", 0.012, 0.026)
+        shape = mirrored_outline([(0.0, 0.007), (wide, 0.006)], (wide, 0.016), (0.0, 0.017))
+        scene.add_overlay(shape, "label", puff=0.001, shade=0.7)
 
 
 def leg_edges(legs: LegMeasures, step: float, bow: float = 0.0) -> tuple[Curve, Curve]:
@@ -111,16 +116,6 @@ def leg_edges(legs: LegMeasures, step: float, bow: float = 0.0) -> tuple[Curve, 
     mid = 0.5 * (legs.crotch + legs.length) + 0.03
     thigh = legs.hip + 0.30 * (step + legs.half_leg - legs.hip)
     knee = 0.5 * (thigh + step + legs.half_leg) + legs.knee
-    if legs.length < 0.48:
-        end = (step + legs.half_leg, legs.length - legs.slant)
-        side = legs.hip + 0.3 * (end[0] - legs.hip)
-        outer = [(legs.waist, 0.0), (legs.hip - 0.006, 0.10), (max(side, legs.hip), 0.10 + 0.4 * (end[1] - 0.10)), end]
-        inner = [
-            (0.0, legs.crotch),
-            (0.35 * max(step - legs.half_leg, 0.0), 0.5 * (legs.crotch + legs.length)),
-            (step - legs.half_leg, legs.length),
-        ]
-        return outer, inner
     outer = [
         (legs.waist, 0.0),
         (legs.hip - 0.008, 0.095),
@@ -149,23 +144,18 @@ def draw_legs(
     drawn: list[Leg] = []
     for side in scene.far_to_near:
         step = legs.foot + scene.pose.stride + scene.shot.uniform(f"step {side}", -0.012, 0.012)
-        if legs.length < 0.48:  # the legs of shorts hang: they neither meet nor spread far beyond the hips
-            step = max(
-                min(step, legs.hip + 0.028 - legs.half_leg),
-                legs.half_leg + 0.006 + scene.pose.slack * scene.shot.uniform(f"apart {side}", 0.006, 0.030),
-            )
         bow = scene.pose.slack * scene.shot.uniform(f"bow {side}", -0.014, 0.014)
         outer, inner = leg_edges(legs, step, bow)
         shape: list[Stretch] = [
-            [(0.0, FRONT + 0.002), (0.6 * legs.waist, 0.58 * FRONT), (legs.waist, 0.0)],
+            [(0.0, legs.front + 0.002), (0.6 * legs.waist, 0.58 * legs.front), (legs.waist, 0.0)],
             outer,
-            [outer[-1], (step, legs.length - 0.5 * legs.slant + 0.007), inner[-1]],
+            [outer[-1], (step, legs.length + 0.007), inner[-1]],
             list(inner)[::-1],
-            (0.0, FRONT + 0.002),
+            (0.0, legs.front + 0.002),
         ]
-        folds = _leg_folds(scene, side, step, legs)
+        folds = leg_folds(scene, side, step, legs)
         if gathered:
-            folds += _waist_gathers(scene, side, legs)
+            folds += waist_gathers(scene, side, legs)
         if pressed:
             folds.append(Crease((side * 0.52 * legs.hip, 0.07), (side * step, legs.length + 0.05), 0.009, 0.006))
         scene.add_panel(
@@ -179,25 +169,20 @@ def draw_legs(
         )
         if outseam:
             scene.add_seam(on_side([(x - 0.009, y) for x, y in outer[1:]], side), dark=0.22, width=0.0035)
-        if legs.length > 0.48:
-            scene.darken(
-                outline(
-                    *[on_side([(0.0, legs.crotch), *[(x + 0.020, y) for x, y in inner[1:]]], side)],
-                    *[(side * x, y) for x, y in list(inner)[::-1]],
-                ),
-                0.22,
-                0.014,
-            )
+        scene.darken(
+            outline(
+                *[on_side([(0.0, legs.crotch), *[(x + 0.020, y) for x, y in inner[1:]]], side)],
+                *[(side * x, y) for x, y in list(inner)[::-1]],
+            ),
+            0.22,
+            0.014,
+        )
         drawn.append(Leg(side, step, outer, inner))
     scene.add_seam([(0.0, 0.04), (0.002, legs.crotch)], dark=0.5)
-    if legs.length < 0.48:
-        scene.darken(
-            mirrored_outline([(0.0, legs.crotch - 0.03), (0.02, legs.crotch)], [(0.0, legs.crotch)]), 0.3, 0.010
-        )
     return drawn
 
 
-def _waist_gathers(scene: Scene, side: int, legs: LegMeasures) -> list[Fold]:
+def waist_gathers(scene: Scene, side: int, legs: LegMeasures) -> list[Fold]:
     """Return narrow folds that start at an elastic waistband and fade, on one side."""
     rng, folds = scene.shot.generator(f"waist gathers {side}"), []
     for i in range(9):
@@ -208,7 +193,7 @@ def _waist_gathers(scene: Scene, side: int, legs: LegMeasures) -> list[Fold]:
     return list(folds)
 
 
-def _leg_folds(scene: Scene, side: int, step: float, legs: LegMeasures) -> list[Fold]:
+def leg_folds(scene: Scene, side: int, step: float, legs: LegMeasures) -> list[Fold]:
     """Return folds that fan out from the crotch, gathers at the knee, and folds above the foot."""
     rng = scene.shot.generator(f"folds leg {side}")
     folds: list[Fold] = []

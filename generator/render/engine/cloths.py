@@ -70,13 +70,15 @@ def build_cloths(appearance: Appearance) -> dict[str, Cloth]:
         "clear": Cloth(linear("#dfe6e6"), "glass"),
         "paper": Cloth(mix(CREAM, colour, 0.06), "lacquer", pattern, style),
         "lens": Cloth(linear("#20242c"), "glass"),
-        "liquid": Cloth(mix(colour, CREAM, 0.15), "liquid"),
+        "liquid": Cloth(mix(colour, CREAM, 0.38), "liquid"),
         "case": Cloth(mix(INK, colour, 0.04) * np.float32(0.7), "ceramic", pattern, style),
         "bullet": Cloth(colour, "wax"),
         "wax": Cloth(mix(CREAM, colour, 0.18), "wax"),
-        "fill": Cloth(mix(CREAM, colour, 0.45), "liquid"),
+        "fill": Cloth(mix(CREAM, colour, 0.30), "liquid"),
         "label": Cloth(CREAM, "lacquer"),
         "rivet": Cloth(linear("#b98a5e"), "metal"),
+        "flame": Cloth(linear("#ffc25e"), "wax"),
+        "glow": Cloth(linear("#fff3cf"), "wax"),
     }
 
 

@@ -23,7 +23,7 @@ _CLOTHS_OF = {
     "heel": ("heel",),
     "lace": ("lace", "cord"),
     "fitting": ("fitting", "teeth", "shell", "hand", "rivet"),
-    "content": ("note", "card", "liquid", "fill", "wax"),
+    "content": ("note", "card", "liquid", "fill", "wax", "flame", "glow"),
     NO_PART: ("thread", "stitch"),
 }
 _OF_CLOTH = {cloth: part for part, cloths in _CLOTHS_OF.items() for cloth in cloths}

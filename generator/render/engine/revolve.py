@@ -68,8 +68,10 @@ class RevolvedBody:
     def outline(self) -> Outline:
         """Return the outline, with the far half of the upper circle and the near half of the lower one."""
         (top, y0), (low, y1) = self.profile[0], self.profile[-1]
-        upper = [(0.0, y0 - TILT * top), (0.71 * top, y0 - 0.71 * TILT * top), (top, y0)]
-        lower = [(low, y1), (0.71 * low, y1 + 0.71 * TILT * low), (0.0, y1 + TILT * low)]
+        turns = np.linspace(0, np.pi / 2, 9)
+        arc = np.stack([np.sin(turns), TILT * np.cos(turns)], axis=1).tolist()
+        upper = [(top * x, y0 - top * y) for x, y in arc]
+        lower = [(low * x, y1 + low * y) for x, y in arc[::-1]]
         return np.asarray(mirrored_outline(upper, self.profile, lower) + np.array([self.axis, 0.0]))
 
     def band(self, y0: float, y1: float, out: float = 0.0) -> Outline:

@@ -118,18 +118,17 @@ def _add_shaft_laces(body: SolidBody, shaft: Shaft) -> list[Points]:
         turn = np.linspace(side * 0.36, side * 0.62, 5)[::-side]
         body.add(shaft.points(turn[:, None], np.linspace(0.97, 0.0, 9)[None, :], 0.005), "self")
         hooks.append(shaft.points(np.full(number, side * 0.48), levels, 0.009))
-    for k in range(number):
-        for side in (-1, 1) if k + 1 < number else (1,):
-            share = np.linspace(0, 1, 7)
-            turn = side * 0.44 * (1 - 2 * share)
-            t = levels[k] + (levels[min(k + 1, number - 1)] - levels[k]) * share
-            path = shaft.points(turn, t, 0.012)
-            out = shaft.points(turn, t, 1.0) - shaft.points(turn, t, 0.0)
-            out /= np.linalg.norm(out, axis=1, keepdims=True)
-            along = np.gradient(path, axis=0)
-            across = np.cross(out, along)
-            across /= np.linalg.norm(across, axis=1, keepdims=True) + 1e-9
-            add_strap(body, path, out, 0.015, "lace", across=across, back="lace", thick=0.006, thin=True)
+    share, above = np.linspace(0, 1, 7), np.minimum(np.arange(number) + 1, number - 1)
+    laces = [(k, side) for k in range(number) for side in ((-1, 1) if k + 1 < number else (1,))]
+    turns = np.stack([side * 0.44 * (1 - 2 * share) for _, side in laces])
+    t = np.stack([levels[k] + (levels[above[k]] - levels[k]) * share for k, _ in laces])
+    paths = shaft.points(turns, t, 0.012)
+    outs = shaft.points(turns, t, 1.0) - shaft.points(turns, t, 0.0)
+    outs /= np.linalg.norm(outs, axis=-1, keepdims=True)
+    for path, out in zip(paths, outs, strict=True):
+        across = np.cross(out, np.gradient(path, axis=0))
+        across /= np.linalg.norm(across, axis=1, keepdims=True) + 1e-9
+        add_strap(body, path, out, 0.015, "lace", across=across, back="lace", thick=0.006, thin=True)
     return [np.stack([one, two]) for one, two in zip(hooks[0], hooks[1], strict=True)]
 
 

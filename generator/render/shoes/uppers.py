@@ -161,14 +161,17 @@ def strap_over(
     share = np.linspace(0, 1, number)
     angle = angles[0] + (angles[1] - angles[0]) * share
     at = f[0] + (f[1] - f[0]) * share + lean * np.sin(math.pi * share)
-    path, outward, across = band_directions(
-        upper.last,
-        upper.skin(at, angle, out),
-        upper.skin(at + 0.02, angle, out) - upper.skin(at - 0.02, angle, out),
-        at,
-    )
+    path, outward, across = band_directions(upper.last, *_path_and_direction(upper, at, angle, out), at)
     add_strap(body, path, outward, width, cloth, across=across, back=cloth, thick=thick, thin=thin)
     return path, outward
+
+
+def _path_and_direction(
+    upper: Upper, f: Float64Array, angle: Float64Array, out: float | Float64Array
+) -> tuple[Points, Points]:
+    """Return points over an upper, and the way towards the toe at each of them."""
+    path, ahead, behind = upper.skin(f + np.array([[0.0], [0.02], [-0.02]]), angle, out)
+    return path, ahead - behind
 
 
 def add_laces(
@@ -218,9 +221,7 @@ def _add_bow(body: SolidBody, upper: Upper, f: float, cloth: str) -> None:
             angle = TOP + side * reach * share
             at = f + ahead * np.sin(0.5 * math.pi * share) - 0.015
             out = 0.014 + high * np.sin(math.pi * share) * (1 - 0.3 * share)
-            path = upper.skin(at, angle, out)
-            ends = upper.skin(at + 0.02, angle, out) - upper.skin(at - 0.02, angle, out)
-            path, outward, across = band_directions(upper.last, path, ends, at)
+            path, outward, across = band_directions(upper.last, *_path_and_direction(upper, at, angle, out), at)
             add_strap(body, path, outward, 0.015, cloth, across=across, back=cloth, thick=0.005, thin=True)
 
 

@@ -9,7 +9,7 @@ from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
 from generator.render.things.perspective import SlantedFace, sample_view
 
-BULK = {"child": 0.62, "small": 0.74, "medium": 0.88, "large": 1.02}
+BULK = {"child": 0.68, "small": 0.81, "medium": 0.96, "large": 1.06}
 """Scale of a bag, by size."""
 
 

@@ -11,9 +11,9 @@ from generator.render.engine.curves import (
     disc,
     interpolate,
     mirrored_outline,
+    outline,
     ribbon,
 )
-from generator.render.engine.fittings import draw_plate
 from generator.render.engine.registry import register_silhouette
 from generator.render.engine.revolve import (
     FRINGE,
@@ -27,20 +27,22 @@ from generator.render.engine.revolve import (
 )
 from generator.render.engine.scene import Scene
 
-SCALE = {"child": 0.64, "small": 0.76, "medium": 0.89, "large": 1.03}
+SCALE = {"child": 0.69, "small": 0.82, "medium": 0.96, "large": 1.07}
 """Scale of a product, by size."""
 
 
 @register_silhouette("candle")
 def draw_candle(scene: Scene) -> None:
-    """Draw wax in a jar, one or three wicks, the lid on the floor; a glass jar shows the wax."""
+    """Draw wax in a jar, one or three wicks, some lit, the lid on the floor; a glass jar shows the wax."""
     d = scene.design
     style = d.choice("style", ("tumbler", "bowl", "tapered"))
     half = d.uniform("width", 0.200, 0.250)
     tall = {"tumbler": 0.56, "bowl": 0.40, "tapered": 0.50}[style] * d.uniform("height", 0.92, 1.14)
     low, half = 0.80, half * (1.12 if style == "bowl" else 1.0)
-    scene.set_camera(1.08 * SCALE[scene.appearance.size], (0.42 * half, 0.55))
-    top = low - tall
+    lit = scene.shot.chance("lit", 0.4) and scene.pose.room == 1  # not in snapshots, where it lies
+    top, head = low - tall, 0.155 if lit else 0.06
+    zoom = min(1.05 * SCALE[scene.appearance.size], 0.92 / max(2.95 * half, tall + head + 0.08))
+    scene.set_camera(zoom, (0.42 * half, 0.5 * (top - head + low + 0.07)))
     shapes: dict[str, list[Point]] = {
         "tumbler": [(1.0, 0.0), (1.0, 0.5), (1.0, 0.90), (0.96, 0.97), (0.88, 1.0)],
         "bowl": [(0.93, 0.0), (1.04, 0.30), (1.05, 0.55), (0.92, 0.86), (0.72, 1.0)],
@@ -56,13 +58,13 @@ def draw_candle(scene: Scene) -> None:
         scene.add_overlay(body.band(level, low - 0.035, -0.014), "fill", puff=0.0, lift=0.0, shadow=0.0, clip=False)
         wrap_texture(scene, body)
     draw_mouth(scene, body, 0.016, 0.45, inner="fill" if see_through else "lining")
-    _draw_wax_pool(scene, body, top, half)
+    _draw_wax_pool(scene, body, top, half, lit)
     _draw_candle_label(scene, body, top, tall)
     _draw_candle_lid(scene, half, low)
 
 
-def _draw_wax_pool(scene: Scene, body: RevolvedBody, top: float, half: float) -> None:
-    """Draw the surface of the wax, seen through the opening, and its wicks."""
+def _draw_wax_pool(scene: Scene, body: RevolvedBody, top: float, half: float, lit: bool) -> None:
+    """Draw the surface of the wax, seen through the opening, and its wicks, with flames where they are lit."""
     d, inside = scene.design, body.profile[0][0] - 0.016
     pool = disc(0.0, top + 0.26 * TILT * inside, 0.97 * inside, 0.74 * TILT * inside)
     scene.add_panel(pool, "wax", puff=0.0, lift=0.1 * half, shadow=0.0, shade=0.98)
@@ -78,6 +80,22 @@ def _draw_wax_pool(scene: Scene, body: RevolvedBody, top: float, half: float) ->
             soft=0.004,
             clip=False,
         )
+        if lit:
+            _draw_flame(scene, x + lean, y - 0.045, f"{share}")
+
+
+def _draw_flame(scene: Scene, x: float, y: float, name: str) -> None:
+    """Draw a flame on a wick: yellow, white in its middle."""
+    shot = scene.shot
+    tall, wide = shot.uniform(f"flame {name}", 0.075, 0.105), 0.021
+    tip = x + shot.uniform(f"flame tip {name}", -0.010, 0.010)
+    for cloth, share in (("flame", 1.0), ("glow", 0.58)):
+        w, low, top = share * wide, y + 0.012 * share, y - share * tall
+        shape = outline(
+            [(tip, top), (x + 0.55 * w, y - 0.55 * share * tall), (x + w, y - 0.18 * share * tall), (x, low)],
+            [(x, low), (x - w, y - 0.18 * share * tall), (x - 0.55 * w, y - 0.55 * share * tall), (tip, top)],
+        )
+        scene.add_panel(shape, cloth, puff=0.0, shadow=0.0, lift=0.02, edge=0.0)
 
 
 def _draw_candle_label(scene: Scene, body: RevolvedBody, top: float, tall: float) -> None:
@@ -194,47 +212,146 @@ def _draw_bullet(scene: Scene, x: float, half: float, low: float, tall: float) -
     np.copyto(scene.height[window], np.asarray(height, np.float32), where=inside)
 
 
-@register_silhouette("perfume-bottle")
-def draw_perfume_bottle(scene: Scene) -> None:
-    """Draw thick glass, tinted perfume, a printed label, and a metal or lacquered cap."""
-    d = scene.design
-    scene.set_camera(
-        0.96 * {"child": 0.60, "small": 0.72, "medium": 0.88, "large": 1.04}[scene.appearance.size], (0.0, 0.52)
-    )
-    wide, top, low = d.uniform("width", 0.165, 0.255), d.uniform("shoulder", 0.38, 0.44), 0.93
-    shape = d.choice("shape", ("square", "rounded", "tapered"))
-    scene.place_on_floor(-wide * 0.95, wide * 0.95, low)
-    wall = 0.028
+PERFUME_FILL = {"child": 0.58, "small": 0.68, "medium": 0.80, "large": 0.92}
+"""Share of the image that a bottle with its cap fills, by size."""
 
-    def glass(inset: float) -> Outline:
-        w, t, b = wide - inset, top + inset, low - 1.7 * inset
-        if shape == "square":
-            return box(-w, t, w, b, 0.028)
-        if shape == "rounded":
-            return disc(0.0, (t + b) / 2, w * 1.08, (b - t) / 2, 3.0)
+
+class Flacon:
+    """The glass of a bottle: a slab, an oval, a cone or a cylinder, with perfume up to a level."""
+
+    def __init__(self, scene: Scene) -> None:
+        d = scene.design
+        self.shape = d.choice("shape", ("slab", "slab", "oval", "tapered", "cylinder"))
+        self.wide = d.uniform("width", 0.150, 0.235) * (0.85 if self.shape == "cylinder" else 1.0)
+        self.low = 0.93
+        self.top = self.low - d.uniform("height", 0.42, 0.52) * (1.12 if self.shape == "cylinder" else 1.0)
+        self.level = self.top + d.uniform("level", 0.045, 0.10)
+        self.corner = d.uniform("corner", 0.012, 0.045)
+
+    def half(self, y: float) -> float:
+        """Return half the width at a height."""
+        share = (y - self.top) / (self.low - self.top)
+        return self.wide * {"tapered": 0.66 + 0.34 * share, "oval": 1.04}.get(self.shape, 1.0)
+
+    def outline(self, inset: float, top: float, low: float) -> Outline:
+        """Return the outline `inset` units inside the glass, from a height `top` to `low`."""
+        a, b = self.half(top) - inset, self.half(low) - inset
+        if self.shape == "oval":
+            return disc(0.0, (top + low) / 2, a, (low - top) / 2, 3.2)
+        if self.shape == "cylinder":
+            drop = TILT * a
+            return mirrored_outline(
+                [(0.0, top - drop), (0.71 * a, top - 0.71 * drop), (a, top)],
+                [(a, low), (0.71 * b, low + 0.71 * drop), (0.0, low + drop)],
+            )
+        r = max(self.corner - 0.6 * inset, 0.006)
         return mirrored_outline(
-            [(0.0, t), (0.62 * w, t), (0.70 * w, t + 0.02)],
-            [(w, b - 0.06), (w - 0.01, b - 0.01), (w - 0.04, b), (0.0, b)],
+            [(0.0, top), (a - r, top)],
+            [(a - r, top), (a - 0.3 * r, top + 0.3 * r), (a, top + r)],
+            [(a, top + r), (b, low - r)],
+            [(b, low - r), (b - 0.3 * r, low - 0.3 * r), (b - r, low)],
+            [(b - r, low), (0.0, low)],
         )
 
-    scene.add_panel(box(-0.055, top - 0.050, 0.055, top + 0.03), "fitting", puff=0.014, soft=0.020, shadow=0.0)
-    scene.add_panel(glass(0.0), "clear", puff=0.026, soft=0.026, volume=0.010)
-    scene.add_overlay(glass(wall), "liquid", puff=-0.008, soft=0.020, shadow=0.35, clip=False)
+
+@register_silhouette("perfume-bottle")
+def draw_perfume_bottle(scene: Scene) -> None:
+    """Draw a flacon: thick glass, perfume with a tube in it, a printed label, a metal collar and a cap."""
+    d = scene.design
+    flacon = Flacon(scene)
+    tall, cap_half = d.uniform("cap", 0.11, 0.19), d.uniform("cap width", 0.40, 0.66) * flacon.half(flacon.top)
+    cap_half = max(cap_half, 0.060)
+    head = flacon.top - 0.035 - tall
+    middle = 0.5 * (head + flacon.low)
+    scene.set_camera(PERFUME_FILL[scene.appearance.size] / (flacon.low - head + 0.02), (0.0, middle), limpness=0.0)
+    scene.place_on_floor(-flacon.half(flacon.low) * 0.95, flacon.half(flacon.low) * 0.95, flacon.low)
+    _draw_collar(scene, flacon, 0.72 * cap_half)
+    _draw_flacon(scene, flacon)
+    _draw_perfume_label(scene, flacon)
+    _draw_cap(scene, flacon.top - 0.030, tall, cap_half)
+
+
+def _draw_collar(scene: Scene, flacon: Flacon, half: float) -> None:
+    """Draw the neck of the bottle and the metal ring around it."""
+    neck = RevolvedBody(profile=[(half, flacon.top - 0.045), (half, flacon.top + 0.004)])
+    draw_revolved(scene, neck, "fitting")
+
+
+def _draw_flacon(scene: Scene, flacon: Flacon) -> None:
+    """Draw glass and perfume: dark where the walls bend the light, bright in the base."""
+    shot = scene.shot
+    wall, base = 0.017, 0.048
+    whole = flacon.outline(0.0, flacon.top, flacon.low)
+    scene.add_panel(whole, "clear", puff=0.022, soft=0.020, volume=0.008, shadow=0.0)
+    inner = flacon.outline(wall, flacon.top + 0.022, flacon.low - base)
+    scene.add_overlay(inner, "clear", puff=-0.004, soft=0.012, shadow=0.12, shade=0.97, clip=False)
+    line = [(0.0, flacon.top), (shot.uniform("tube", -0.01, 0.01), 0.6 * flacon.top + 0.4 * flacon.low)]
+    line.append((shot.uniform("tube end", -0.05, 0.05), flacon.low - base - 0.02))
+    scene.add_overlay(ribbon(line, 0.011), "clear", puff=0.0, soft=0.004, shade=0.84, shadow=0.12, clip=False)
+    perfume = inner[inner[:, 1] > flacon.level]
+    surface = max(flacon.half(flacon.level) - wall, 0.02)
+    if len(perfume) > 3:
+        scene.add_overlay(perfume, "liquid", puff=-0.003, soft=0.016, shadow=0.10, clip=False)
+        meniscus = [(-surface, flacon.level), (0.0, flacon.level + 0.004), (surface, flacon.level)]
+        scene.add_seam(meniscus, width=0.006, depth=0.0, dark=0.28)
+        scene.add_overlay(ribbon(line[1:], 0.009), "liquid", puff=0.0, soft=0.004, shade=0.86, shadow=0.0, clip=False)
+    for side in (-1, 1):
+        edge = [
+            (side * (flacon.half(y) - (0.55 if flacon.shape == "oval" else 0.35) * wall), y)
+            for y in np.linspace(flacon.top + 0.06, flacon.low - 0.05, 5).tolist()
+        ]
+        scene.add_seam(edge, width=0.010, depth=0.0, dark=0.30 if side > 0 else 0.16)
+        strip = [(side * (flacon.half(y) - 3.2 * wall), y) for y in (flacon.level + 0.02, flacon.low - base - 0.02)]
+        scene.darken(ribbon(strip, 0.030), 0.16, 0.016)
+    half = flacon.half(flacon.low) - 2.0 * wall
+    scene.add_seam([(-half, flacon.low - 0.012), (half, flacon.low - 0.012)], width=0.010, depth=0.0, dark=0.25)
+
+
+def _draw_perfume_label(scene: Scene, flacon: Flacon) -> None:
+    """Draw a printed label with a frame and lines of marks; no words."""
+    d = scene.design
+    y = flacon.level + d.uniform("label at", 0.46, 0.60) * (flacon.low - 0.05 - flacon.level)
+    wide = flacon.half(y) * d.uniform("label width", 0.50, 0.70)
+    high = d.uniform("label height", 0.062, 0.095)
     scene.add_overlay(
-        ribbon([(0.012, top - 0.01), (0.006, 0.65), (0.02, low - 0.08)], 0.008), "clear", puff=0.0, shadow=0.2
+        box(-wide, y - high, wide, y + high, 0.004), "paper", puff=0.0015, soft=0.006, shadow=0.3, clip=False
     )
-    half = (0.60 if shape == "tapered" else 0.72) * wide
-    scene.add_overlay(box(-half, 0.57, half, 0.81, 0.010), "paper", puff=0.002, soft=0.008, shadow=0.35, clip=False)
-    tall, cap_half = d.uniform("cap", 0.14, 0.22), d.uniform("cap width", 0.075, 0.115)
-    style = d.choice("cap shape", ("block", "dome", "ball"))
-    base = top - 0.018
-    cover = {
-        "block": box(-cap_half, base - tall, cap_half, base, 0.012),
-        "dome": mirrored_outline(
-            [(0.0, base - tall), (0.7 * cap_half, base - 0.85 * tall), (cap_half, base - 0.45 * tall)],
-            [(cap_half, base), (0.0, base)],
-        ),
-        "ball": disc(0.0, base - 0.5 * tall, 0.55 * tall, 0.52 * tall),
-    }[style]
-    scene.add_panel(cover, "fitting", puff=0.050, soft=0.050, lift=0.004, shadow=0.4, reach=0.012)
-    draw_plate(scene, 0.0, 0.69, 0.30 * half, 0.026)
+    inset = 0.012
+    frame = [(-wide + inset, y - high + inset), (wide - inset, y - high + inset), (wide - inset, y + high - inset)]
+    scene.add_seam([frame[0], frame[1]], width=0.003, depth=0.0, dark=0.4)
+    scene.add_seam([frame[2], (-wide + inset, y + high - inset)], width=0.003, depth=0.0, dark=0.4)
+    rng = d.generator("marks")
+    for row, size, reach in ((-0.22, 0.016, 0.62), (0.34, 0.008, 0.46)):
+        marks = int(rng.integers(4, 8))
+        for x in np.linspace(-reach * wide, reach * wide, marks).tolist():
+            top, bottom = y + row * high - size, y + row * high + size
+            lean = rng.choice((0.0, 0.0, 0.3, -0.3)) * size
+            scene.add_overlay(
+                ribbon([(x - lean, top), (x + lean, bottom)], 0.006), "dark", puff=0.0, shadow=0.0, clip=False
+            )
+
+
+def _draw_cap(scene: Scene, base: float, tall: float, half: float) -> None:
+    """Draw a cap: a cylinder, a block, a dome or a ball; of metal, or of lacquer with a metal ring."""
+    d = scene.design
+    cloth = d.choice("cap cloth", ("fitting", "fitting", "case"))
+    style = d.choice("cap shape", ("cylinder", "block", "dome", "ball"))
+    if style == "ball":
+        radius = 0.5 * tall + 0.012
+        angles = np.linspace(0.25, np.pi - 0.25, 13)
+        profile = [(radius * math.sin(a), base - radius - radius * 0.97 * math.cos(a)) for a in angles.tolist()]
+        draw_revolved(scene, RevolvedBody(profile=profile), cloth)
+    elif style == "block":
+        scene.add_panel(box(-half, base - tall, half, base, 0.010), cloth, puff=0.016, soft=0.014, shadow=0.35)
+        for side in (-1, 1):
+            scene.darken(box(side * 0.70 * half, base - tall, side * half, base), 0.25, 0.010)
+    else:
+        top, dome = base - tall, 0.40 * tall if style == "dome" else 0.0
+        turns = np.linspace(0.35, 0.5 * np.pi, 7).tolist() if dome else []
+        shoulder = [(half * math.sin(a), top + dome * (1 - math.cos(a))) for a in turns] or [(half, top)]
+        draw_revolved(scene, RevolvedBody(profile=[*shoulder, (half, base)]), cloth)
+    if cloth == "case":
+        ring = RevolvedBody(
+            profile=[(0.9 * half if style != "ball" else 0.05, base - 0.012), (0.9 * half, base + 0.012)]
+        )
+        draw_revolved(scene, ring, "fitting")

@@ -7,7 +7,7 @@ from generator.render.engine.fittings import draw_plate
 from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
 
-SIZE = {"child": 0.66, "small": 0.80, "medium": 0.94, "large": 1.06}
+SIZE = {"child": 0.69, "small": 0.84, "medium": 0.98, "large": 1.05}
 """Scale of a pair of glasses, by size."""
 HALF_HEIGHT = {
     "square": 0.76,

@@ -5,29 +5,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from generator.render.engine import Float32Array
-from generator.render.engine.curves import Outline, Point, disc, mirrored_outline, outline, ribbon
-from generator.render.engine.height_field import Crease, Fold
+from generator.render.engine import Float64Array
+from generator.render.engine.curves import Point, disc, mirrored_outline, outline, ribbon
+from generator.render.engine.height_field import Crease
 from generator.render.engine.registry import register_silhouette
 from generator.render.engine.revolve import TILT, RevolvedBody, draw_hoop, draw_mouth, draw_revolved, window_of
 from generator.render.engine.scene import Scene
+from generator.render.engine.solid import Points, SolidBody, Viewpoint
 
-SCALE = {"child": 0.64, "small": 0.76, "medium": 0.89, "large": 1.03}
+SCALE = {"child": 0.69, "small": 0.82, "medium": 0.96, "large": 1.07}
 """Scale of a product, by size."""
 FORESHORTENED = 1.7
 """Depth of a horizontal face over its height in the image."""
-
-
-class Pillow(NamedTuple):
-    """A stuffed cover around (0, 0.5): high in the middle, flat at its seams."""
-
-    wide: float
-    high: float
-    depth: float
-
-    def height(self, x: Float32Array, y: Float32Array) -> Float32Array:
-        a, b = np.clip(x / self.wide, -1, 1), np.clip((y - 0.5) / self.high, -1, 1)
-        return np.asarray(self.depth * ((1 - a * a) * (1 - b * b)) ** 0.8, np.float32)
 
 
 @register_silhouette("vase")
@@ -136,99 +125,131 @@ def _draw_mug_handle(scene: Scene, body: RevolvedBody, top: float, tall: float) 
     scene.add_panel(ribbon(ears[style], 0.056, 0.050), "self", puff=0.030, soft=0.022, shadow=0.0)
 
 
+class Pillow(NamedTuple):
+    """A stuffed cover: a point of it has a and b from -1 to 1 to the right and up, its middle is the origin."""
+
+    wide: float
+    high: float
+    depth: float
+    """Half width, half height and half thickness, in units."""
+    pinch: float
+    """How far the middle of a side is inside the line between the corners, as a share."""
+    full: float
+    """Exponent of the thickness: small is stuffed tightly up to the seam."""
+    dent: float
+    """How far the upper edge is pressed in at its middle, in units."""
+    waves: tuple[tuple[float, float, float], ...]
+    """Folds that run in from the corners: number, phase and depth in units."""
+
+    def outline(self, a: Float64Array, b: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """Return x and y of a point."""
+        x = self.wide * a * (1 - self.pinch * (1 - b**2) ** 1.5)
+        y = self.high * b * (1 - self.pinch * (1 - a**2) ** 1.5 * np.where(b < 0, 0.5, 1.0))
+        return x, y - self.dent * np.exp(-((a / 0.30) ** 2)) * np.clip(0.5 + 0.5 * b, 0, 1) ** 2
+
+    def height(self, a: Float64Array, b: Float64Array) -> Float64Array:
+        """Return half the thickness of a point; the filling sags, and folds run in from the corners."""
+        inside = np.clip((1 - a**2) * (1 - b**2), 0, 1)
+        folds = np.zeros_like(inside)
+        for number, (turns, phase, size) in enumerate(self.waves):
+            ca, cb = (-1, 1)[number % 2], (-1, 1)[number // 2]
+            away = np.hypot((a - ca) * self.wide, (b - cb) * self.high) / min(self.wide, self.high)
+            angle = np.arctan2(np.abs(b - cb) * self.high, np.abs(a - ca) * self.wide)
+            folds += size * np.sin(turns * angle + phase) * away * np.exp(-((away / 0.55) ** 2)) * np.sin(2 * angle)
+        folds -= 0.6 * self.dent * np.exp(-((a / 0.16) ** 2)) * np.clip(b, 0, 1)
+        return np.asarray(self.depth * inside**self.full * (1 - 0.16 * b) + folds * np.clip(4 * inside, 0, 1))
+
+    def edge(self, number: int, out: float = 0.0) -> Points:
+        """Return points of the seam, clockwise from the upper left corner, `out` units outside it."""
+        t = np.linspace(-1, 1, number)
+        one = np.ones_like(t)
+        a = np.concatenate([t, one, -t, -one])
+        b = np.concatenate([one, -t, -one, t])
+        x, y = self.outline(a, b)
+        reach = np.maximum(np.hypot(a, b) ** 4, 1.0) ** 0.25
+        return np.stack([x + out * a / reach, y + out * b / reach, np.zeros_like(x)], axis=1)
+
+
 @register_silhouette("cushion")
 def draw_cushion(scene: Scene) -> None:
-    """Draw a stuffed cover, square or lumbar: edge plain, piped, fringed, flanged or with corner tassels."""
+    """Draw a stuffed cover that stands, square or lumbar; edge plain, piped, fringed, flanged or with tassels."""
     d, shot = scene.design, scene.shot
-    scene.set_camera(0.98 * SCALE[scene.appearance.size], (0.0, 0.5))
     lumbar = d.chance("lumbar", 0.35)
     wide, high = d.uniform("width", 0.34, 0.395), d.uniform("height", 0.32, 0.38)
     if lumbar:
         wide, high = d.uniform("long", 0.385, 0.415), d.uniform("low", 0.21, 0.27)
-    edge = d.choice("edge", ("plain", "piped", "flange", "fringe", "tassels"))
-    shape = _pillow_outline(wide, high, 0.028)
-    scene.place_on_floor(-0.9 * wide, 0.9 * wide, 0.5 + high - 0.012)
-    if edge == "flange":
-        scene.add_panel(
-            _pillow_outline(wide + 0.040, high + 0.040, 0.020), "main", puff=0.005, soft=0.012, shadow=0.0, shade=0.94
-        )
-    if edge == "fringe":
-        _draw_fringe(scene, wide, high)
-    folds: list[Fold] = [Pillow(wide, high, 0.85 * min(wide, high))]
+    edge = d.choice("edge", ("plain", "plain", "piped", "flange", "fringe", "tassels"))
     rng = shot.generator("folds")
-    for sx in (-1, 1):
-        for sy in (-1, 1):
-            corner = (sx * (wide - 0.015), 0.5 + sy * (high - 0.015))
-            for spread in (-0.30, 0.02, 0.33):
-                turn_by = math.atan2(-sy * high, -sx * wide) + spread + rng.normal(0, 0.06)
-                reach = rng.uniform(0.13, 0.24)
-                end = (corner[0] + reach * math.cos(turn_by), corner[1] + reach * math.sin(turn_by))
-                folds.append(
-                    Crease(
-                        corner,
-                        end,
-                        rng.uniform(0.008, 0.014) * (-1 if spread > 0 else 1),
-                        rng.uniform(0.014, 0.022),
-                        rng.normal(0, 0.08),
-                    )
-                )
-    scene.add_panel(shape, puff=0.020, soft=0.022, folds=folds, shadow=0.35, quilted=True)
-    if edge == "piped":
-        rim = [*map(tuple, shape[::5].tolist())]
-        scene.add_panel(
-            ribbon([*rim, rim[0]], 0.014),
-            "cord" if d.chance("contrast", 0.5) else "self",
-            puff=0.012,
-            soft=0.008,
-            lift=0.01,
-            shadow=0.0,
-        )
-    if edge == "tassels":
-        for sx in (-1, 1):
-            for sy in (-1, 1):
-                _draw_tassel(scene, sx * wide, 0.5 + sy * high, sx)
-
-
-def _pillow_outline(wide: float, high: float, pinch: float) -> Outline:
-    """Return the outline of a pillow from the front: bulging sides between pointed corners."""
-    y = 0.5
-    return mirrored_outline(
-        [
-            (0.0, y - high + 0.2 * pinch),
-            (0.55 * wide, y - high + 0.3 * pinch),
-            (0.90 * wide, y - high - 0.1 * pinch),
-            (wide - 0.008, y - high - 0.010),
-        ],
-        [
-            (wide + 0.010, y - high + 0.012),
-            (wide - 0.2 * pinch, y - 0.85 * high),
-            (wide - 0.5 * pinch, y - 0.3 * high),
-            (wide - 0.5 * pinch, y + 0.3 * high),
-            (wide - 0.2 * pinch, y + 0.85 * high),
-            (wide + 0.010, y + high - 0.012),
-        ],
-        [
-            (wide - 0.008, y + high + 0.010),
-            (0.90 * wide, y + high - 0.1 * pinch),
-            (0.5 * wide, y + high - 0.2 * pinch),
-            (0.0, y + high - 0.2 * pinch),
-        ],
+    waves = tuple((rng.uniform(7, 13), rng.uniform(0, 6.28), rng.uniform(0.015, 0.045)) for _ in range(4))
+    pillow = Pillow(
+        wide,
+        high,
+        min(wide, high) * d.uniform("stuffed", 0.60, 0.85),
+        d.uniform("pinch", 0.10, 0.17),
+        d.uniform("full", 0.56, 0.85),
+        shot.choice("pressed", (0.0, 0.0, 1.0)) * shot.uniform("dent", 0.03, 0.07),
+        waves,
     )
+    yaw = shot.uniform("yaw", -0.28, 0.28) if shot.chance("frontal", 0.5) else shot.uniform("turned", -0.6, 0.6)
+    body = SolidBody(scene, Viewpoint(yaw=yaw, pitch=shot.uniform("pitch", -0.06, 0.26), near=0.18))
+    _add_cover(body, pillow)
+    if edge == "flange":
+        _add_flange(body, pillow)
+    elif edge == "piped":
+        _add_piping(body, pillow, "cord" if d.chance("contrast", 0.5) else "self")
+    room = {"fringe": 0.060, "tassels": 0.075}.get(edge, 0.0)
+    body.fit_camera(0.81 * SCALE[scene.appearance.size] * wide / (wide + room), limpness=0.25)
+    low = pillow.edge(9)[18:27]
+    ahead = np.array([0.0, 0.0, 0.06])
+    scene.stand_on([body.flat(np.concatenate([low + ahead, low[::-1] - ahead]))])
+    if edge == "fringe":
+        _draw_fringe(scene, body, pillow)
+    body.draw()
+    if edge == "tassels":
+        for x, y in body.flat(pillow.edge(2)[[0, 2, 4, 6]]).tolist():
+            _draw_tassel(scene, x, y, 1 if x > 0 else -1)
 
 
-def _draw_fringe(scene: Scene, wide: float, high: float) -> None:
+def _add_cover(body: SolidBody, pillow: Pillow) -> None:
+    """Add the front and the back of a cushion; both are dark near the seam, where the sides turn away."""
+    t = np.sin(0.5 * np.pi * np.linspace(-1, 1, 35))
+    a, b = np.meshgrid(t, t[::-1], indexing="ij")
+    x, y = pillow.outline(a, b)
+    z = pillow.height(a, b)
+    uv = np.stack([pillow.wide * a, -pillow.high * b], axis=-1)
+    light = 0.76 + 0.24 * np.clip(4 * (1 - np.maximum(np.abs(a), np.abs(b))), 0, 1) ** 0.7
+    light *= 1 - 0.16 * np.clip(-b - 0.2, 0, 1)
+    front, back = np.stack([x, y, z + 0.002], axis=-1), np.stack([x, y, -z - 0.002], axis=-1)
+    body.add(front, "main", uv=uv, shade=light, quilted=True)
+    body.add(back[::-1], "main", uv=uv[::-1], shade=0.85)
+
+
+def _add_flange(body: SolidBody, pillow: Pillow) -> None:
+    """Add a flat border around the seam."""
+    grid = np.stack([pillow.edge(17, out) for out in (0.042, 0.022, 0.0, -0.012)], axis=1)
+    body.add(grid, "main", back="main", uv=np.stack([grid[..., 0], -grid[..., 1]], axis=-1), shade=0.96)
+
+
+def _add_piping(body: SolidBody, pillow: Pillow, cloth: str) -> None:
+    """Add a cord around the seam."""
+    path, out = pillow.edge(25), pillow.edge(25, 1.0) - pillow.edge(25)
+    turn = np.linspace(-math.pi, math.pi, 9)[None, :, None]
+    grid = path[:, None] + 0.011 * (np.cos(turn) * out[:, None] + np.sin(turn) * np.array([0.0, 0.0, 1.0]))
+    body.add(grid[:, ::-1], cloth)
+
+
+def _draw_fringe(scene: Scene, body: SolidBody, pillow: Pillow) -> None:
     """Draw loose threads along the left and right edges."""
     rng = scene.shot.generator("fringe")
+    number = round(2 * pillow.high / 0.0135)
+    b = np.linspace(-0.96, 0.96, number)
     for side in (-1, 1):
-        for y in np.arange(0.5 - high + 0.02, 0.5 + high - 0.01, 0.0135):
-            end = (side * (wide + 0.055 + rng.uniform(-0.008, 0.008)), float(y) + rng.uniform(-0.002, 0.014))
-            scene.add_panel(
-                ribbon([(side * (wide - 0.04), float(y)), end], 0.011, 0.007),
-                "self",
-                puff=0.005,
-                soft=0.004,
-                shadow=0.0,
-            )
+        x, y = pillow.outline(np.full_like(b, side), b)
+        roots = body.flat(np.stack([x - 0.02 * side, y, np.zeros_like(x)], axis=1))
+        ends = body.flat(np.stack([x + 0.055 * side, y, np.zeros_like(x)], axis=1))
+        for root, end in zip(roots.tolist(), ends.tolist(), strict=True):
+            tip = end[0] + rng.uniform(-0.008, 0.008), end[1] + rng.uniform(-0.002, 0.014)
+            scene.add_panel(ribbon([tuple(root), tip], 0.011, 0.007), "self", puff=0.005, soft=0.004, shadow=0.0)
 
 
 def _draw_tassel(scene: Scene, x: float, y: float, side: int) -> None:
@@ -245,7 +266,7 @@ def _draw_tassel(scene: Scene, x: float, y: float, side: int) -> None:
 def draw_throw(scene: Scene) -> None:
     """Draw a folded blanket: rounded folds in front, a receding top, fringe or bound edge, one corner turned over."""
     d = scene.design
-    scene.set_camera(0.98 * SCALE[scene.appearance.size], (0.0, 0.52))
+    scene.set_camera(0.95 * SCALE[scene.appearance.size], (0.0, 0.52))
     wide, layers = d.uniform("width", 0.38, 0.43), d.choice("layers", (3, 4, 5))
     thick = {3: 0.098, 4: 0.080, 5: 0.068}[layers] * d.uniform("thickness", 0.92, 1.08)
     low = 0.80

@@ -273,7 +273,7 @@ def draw_clutch(scene: Scene) -> None:
     high = wide * d.uniform("proportion", 0.95, 1.30)
     bag = Box(scene, wide, high, 0.028 if kind != "frame" else 0.050, 0.5 + 0.5 * high)
     bag.round = min(bag.round, 0.06)
-    scene.set_camera(0.96 * BULK[scene.appearance.size], (0.0, 0.5 - (0.07 if held == "chain" else 0.0)), limpness=0.35)
+    scene.set_camera(1.00 * BULK[scene.appearance.size], (0.0, 0.5 - (0.07 if held == "chain" else 0.0)), limpness=0.35)
     if held == "chain":
         (x0, y0), (x1, y1) = bag.at(-0.94, 0.02, 0.0), bag.at(0.94, 0.02, 0.0)
         sway = scene.shot.uniform("sway", -0.08, 0.08)

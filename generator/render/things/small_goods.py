@@ -1,5 +1,7 @@
 """Draw small goods that are flat or hang: wallet, card case, tie."""
 
+import math
+
 import numpy as np
 
 from generator.render.engine.curves import Curve, box, mirrored_outline, outline, ribbon
@@ -9,7 +11,7 @@ from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
 from generator.render.things.perspective import SlantedFace
 
-SCALE = {"child": 0.62, "small": 0.76, "medium": 0.90, "large": 1.06}
+SCALE = {"child": 0.67, "small": 0.82, "medium": 0.97, "large": 1.10}
 """Scale of a small product, by size."""
 
 
@@ -240,22 +242,14 @@ def draw_card_case(scene: Scene) -> None:
 def draw_tie(scene: Scene) -> None:
     """Draw a tie, hanging with its knot, or folded in two with the narrow end behind; its pattern is on the bias."""
     d, size = scene.design, scene.appearance.size
-    scene.set_camera({"child": 0.78, "small": 0.84, "medium": 0.90, "large": 0.96}[size], (0.0, 0.49))
-    wide = {"child": 0.074, "small": 0.066, "medium": 0.098, "large": 0.118}[size] * d.uniform("width", 0.8, 1.15)
+    knotted = d.chance("knot", 0.85)
+    zoom = {"child": 0.78, "small": 0.84, "medium": 0.90, "large": 0.96}[size] * (1.0 if knotted else 1.42)
+    scene.set_camera(zoom, (0.0, 0.49))
+    wide = {"child": 0.080, "small": 0.074, "medium": 0.108, "large": 0.128}[size] * d.uniform("width", 0.8, 1.15)
     sway = scene.shot.uniform("sway", -0.02, 0.02)
-    tip_at = 0.93 + scene.shot.uniform("tip", -0.015, 0.005)
-    knotted = d.chance("knot", 0.75)
+    tip_at = (0.93 if knotted else 0.79) + scene.shot.uniform("tip", -0.015, 0.005)
     if knotted:
-        loop = [
-            (-0.018, 0.165),
-            (-0.085, 0.110),
-            (-0.098, 0.065),
-            (0.0, 0.030),
-            (0.098, 0.065),
-            (0.085, 0.110),
-            (0.018, 0.165),
-        ]
-        scene.add_panel(ribbon(loop, 0.050), puff=0.012, soft=0.014, shade=0.75, grain=0.8, shadow=0.2)
+        _draw_neck_loop(scene)
         narrow = outline(
             [(-0.026, 0.19), (0.022, 0.19)],
             (0.040 + sway, tip_at - 0.14),
@@ -263,23 +257,25 @@ def draw_tie(scene: Scene) -> None:
             (-0.030 + sway, tip_at - 0.14),
         )
         scene.add_panel(narrow, puff=0.010, soft=0.014, shade=0.80, grain=0.7, shadow=0.2)
-        start, neck = 0.185, 0.50 * wide
+        start, neck, waist = 0.215, 0.44 * wide, 0.80 * wide
     else:
-        start, neck = 0.075, 0.62 * wide
+        start, neck, waist = 0.185, 0.82 * wide, 0.92 * wide
         side = 1 if d.chance("right", 0.5) else -1
         shift = side * wide * d.uniform("apart", 0.9, 1.5)
         tail = outline(
-            [(shift - 0.50 * wide, 0.065), (shift + 0.50 * wide, 0.065)],
+            [(shift - 0.50 * wide, start - 0.01), (shift + 0.50 * wide, start - 0.01)],
             (shift + 0.60 * wide, tip_at - 0.20),
             (shift + 0.02, tip_at - 0.145),
             (shift - 0.55 * wide, tip_at - 0.20),
         )
         scene.add_panel(tail, puff=0.012, soft=0.014, shade=0.88, grain=0.7, shadow=0.3)
+    corner = [(side * wide + sway, tip_at - 0.95 * wide) for side in (1, -1)]
     blade = outline(
         [(-neck, start), (neck, start)],
-        [(0.82 * wide + 0.6 * sway, 0.55), (wide + sway, tip_at - wide)],
-        (sway, tip_at),
-        [(-wide + sway, tip_at - wide), (-0.82 * wide + 0.6 * sway, 0.55), (-neck, start)],
+        [(neck, start), (waist + 0.5 * sway, 0.52), (0.97 * wide + sway, tip_at - 1.5 * wide), *corner[:1]],
+        [(wide + sway, tip_at - 0.95 * wide), (sway, tip_at)],
+        [(sway, tip_at), (-wide + sway, tip_at - 0.95 * wide)],
+        [*corner[1:], (-0.97 * wide + sway, tip_at - 1.5 * wide), (-waist + 0.5 * sway, 0.52), (-neck, start)],
     )
     folds = [
         Crease((0.10 * wide, start), (-0.15 * wide, start + 0.22), -0.010, 0.014),
@@ -296,15 +292,7 @@ def draw_tie(scene: Scene) -> None:
         reach=0.014,
     )
     if knotted:
-        tall = d.uniform("knot height", 0.075, 0.10)
-        fat = d.uniform("knot width", 0.058, 0.076)
-        knot = outline(
-            [(-fat, 0.120), (0.0, 0.112), (fat, 0.120)],
-            [(0.60 * fat, 0.125 + tall), (0.0, 0.132 + tall), (-0.60 * fat, 0.125 + tall)],
-            (-fat, 0.120),
-        )
-        turn = [Crease((-0.7 * fat, 0.125), (0.4 * fat, 0.12 + tall), -0.005, 0.012, 0.1)]
-        scene.add_panel(knot, puff=0.022, soft=0.022, folds=turn, grain=0.35, shadow=0.5, reach=0.012)
+        _draw_tie_knot(scene, wide)
     else:
         scene.add_overlay(
             box(-1.05 * neck, start - 0.012, 1.05 * neck, start + 0.006, 0.004),
@@ -323,3 +311,42 @@ def draw_tie(scene: Scene) -> None:
             shadow=0.55,
             clip=False,
         )
+
+
+def _draw_neck_loop(scene: Scene) -> None:
+    """Draw the band around an invisible neck: its inner side behind, and two halves that meet in the knot."""
+    d = scene.design
+    wide, top = d.uniform("loop", 0.088, 0.118), d.uniform("loop top", 0.055, 0.085)
+    deep, band = 0.34 * wide, d.uniform("band", 0.036, 0.046)
+    behind = [(wide * math.sin(a), top - deep * math.cos(a)) for a in np.linspace(-1.75, 1.75, 11).tolist()]
+    scene.add_panel(ribbon(behind, band), "self", puff=0.008, soft=0.012, shade=0.70, grain=0.8, shadow=0.1)
+    for side in (1, -1):
+        half = [
+            (side * 0.97 * wide, top - 0.010),
+            (side * 1.02 * wide, top + 0.020),
+            (side * 0.74 * wide, top + 0.072),
+            (side * 0.010, 0.180),
+        ]
+        scene.add_panel(
+            ribbon(half, band, 1.25 * band), puff=0.012, soft=0.014, grain=side * 0.75, shadow=0.35, reach=0.010
+        )
+
+
+def _draw_tie_knot(scene: Scene, wide: float) -> None:
+    """Draw the knot: wider above, with a fold across it, and the dimple below."""
+    d = scene.design
+    tall, fat = d.uniform("knot height", 0.085, 0.110), d.uniform("knot width", 0.54, 0.68) * wide
+    top, low, slant = 0.128, 0.142 + tall, d.uniform("slant", -0.010, 0.010)
+    foot = 0.60 * fat
+    scene.darken(box(-0.8 * foot, low - 0.01, 0.8 * foot, low + 0.035), 0.5, 0.012)
+    knot = outline(
+        [(-fat, top - slant), (0.0, top - 0.010), (fat, top + slant)],
+        [(fat, top + slant), (0.86 * fat, top + 0.45 * tall), (foot, low - 0.004)],
+        [(foot, low - 0.004), (0.0, low + 0.008), (-foot, low - 0.004)],
+        [(-foot, low - 0.004), (-0.86 * fat, top + 0.45 * tall), (-fat, top - slant)],
+    )
+    turn = [
+        Crease((-0.8 * fat, top + 0.02), (0.5 * foot, low), -0.006, 0.012, 0.1),
+        Crease((0.7 * fat, top + 0.02), (0.1 * foot, low), 0.005, 0.014, -0.1),
+    ]
+    scene.add_panel(knot, puff=0.026, soft=0.022, folds=turn, grain=0.35, shadow=0.5, reach=0.012)

@@ -10,7 +10,7 @@ from generator.render.engine.height_field import Crease
 from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
 
-SIZE = {"child": 0.70, "small": 0.80, "medium": 0.94, "large": 1.06}
+SIZE = {"child": 0.70, "small": 0.80, "medium": 0.94, "large": 1.02}
 """Scale of a watch, by size."""
 
 
@@ -37,7 +37,7 @@ def draw_watch(scene: Scene) -> None:
     d = scene.design
     scene.set_camera(SIZE[scene.appearance.size], (0.0, 0.5), limpness=0.0)
     case = _Case(scene)
-    linked = scene.appearance.hardware != "none" and d.chance("links", 0.4)
+    linked = scene.appearance.hardware != "none" and d.chance("links", 0.25)
     for up in (-1, 1):
         _draw_links(scene, case, up) if linked else _draw_strap(scene, case, up)
     if not linked:

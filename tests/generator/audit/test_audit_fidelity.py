@@ -21,6 +21,7 @@ from tests.helpers.audit_tables import (
     generate_designer_rows,
     generate_rows,
     generate_sports_rows,
+    invent_designer_rows,
 )
 
 SHOPS: dict[str, Callable[[int, int], list[Product]]] = {
@@ -125,6 +126,60 @@ def test_failed_figure_says_what_changes_it_in_a_fitted_twin(real: AuditTable) -
     assert "--min-support" in checks["title_repeat_difference"].meaning
     assert checks["leaf_distance"].passed
     assert not any("A fit " in check.meaning for check in checks.values() if check.passed)
+
+
+def test_rare_words_are_exchanged_in_whole_families() -> None:
+    real = encode_products(invent_designer_rows(0, 500))
+    found = fidelity.exchange_rare_words(real, 5)
+    holders: dict[str, set[int]] = {}
+    for row, words, family in zip(real.products, real.words, real.family.tolist(), strict=True):
+        for word in words if row.split == "train" else ():
+            holders.setdefault(word, set()).add(family)
+    rare = {word for words in real.words for word in words if len(holders.get(word, ())) < 5}
+    changed: dict[tuple[int, frozenset[str]], frozenset[str]] = {}
+    for old, new, family in zip(real.words, found.words, real.family.tolist(), strict=True):
+        assert old - rare <= new
+        assert not new & rare
+        assert changed.setdefault((family, old), new) == new
+    invented = {word for words in found.words for word in words if " " in word}
+    assert 0.4 < len(invented) / sum(len(old & rare) for _, old in changed) < 0.6
+    assert invented.isdisjoint(word for words in real.words for word in words)
+    usual = encode_products([replace(row, title="Black Coat", split="train") for row in real.products])
+    assert fidelity.exchange_rare_words(usual, 5) is usual
+
+
+def test_bound_of_title_figures_allows_for_words_that_a_fit_must_exchange() -> None:
+    """Real rows whose rare words are exchanged pass every figure; half of all titles shuffled do not."""
+    rows = [replace(row, split="train") for row in invent_designer_rows(1, 1500)]
+    families = list(dict.fromkeys(row.family for row in rows))
+    half = set(np.random.default_rng(0).permutation(families)[: len(families) // 2].tolist())
+    ours, theirs = ([row for row in rows if (row.family in half) == side] for side in (True, False))
+    real = encode_products(ours)
+    blurred = fidelity.exchange_rare_words(encode_products(theirs), 10)
+    twin = [replace(row, title=title) for row, title in zip(theirs, blurred.titles, strict=True)]
+    strict = Bounds(min_support=1)
+
+    def list_failed(catalog: list[Product], bounds: Bounds) -> list[str]:
+        return [
+            check.name
+            for check in check_fidelity(real, encode_products(catalog), bounds, num_splits=20)[0]
+            if check.passed is False
+        ]
+
+    assert list_failed(twin, Bounds(min_support=10)) == []
+    assert "vocabulary_distance" in list_failed(twin, strict)
+    assert "title_category_link" in list_failed(damage_rows(twin, "titles of 30 % shuffled"), Bounds(min_support=10))
+
+
+def test_families_of_a_twin_are_made_as_an_import_makes_them() -> None:
+    """Where real rows of one title are one family, rows of one title are one in the twin too."""
+    rows = [replace(row, family=f"title {row.title}") for row in generate_sports_rows(0, 600)]
+    apart = [replace(row, family=row.product_code) for row in rows]
+    checks = run_checks(encode_products(rows), apart, 6)
+    assert checks["colourway_distance"].passed
+    assert checks["title_repeat_difference"].passed
+    assert not fidelity.has_families_of_titles(encode_products(apart))
+    assert run_checks(encode_products(generate_sports_rows(0, 600)), apart, 6)["colourway_distance"].passed is False
 
 
 def test_titles_that_say_nothing_about_prices_are_not_compared() -> None:

@@ -41,6 +41,7 @@ from tests.helpers.audit_tables import (
     encode_jpeg,
     find_rarest_rows,
     generate_rows,
+    invent_sports_rows,
     plant_copies,
     plant_image_copies,
     sample_train_rows,
@@ -149,7 +150,7 @@ def test_shared_codes_by_chance(real: RealCatalog, real_rows: list[Product], syn
     many = [replace(new, product_code=old.product_code) for new, old in zip(synthetic[:12], real_rows, strict=False)]
     for rows, is_chance in ((one, True), ([*many, *synthetic[12:]], False)):
         found = verbatim.find_shared(real.table, encode_products(rows))
-        assert found.codes_by_chance == pytest.approx(1500 * 1500 / 9e7, rel=0.01)
+        assert found.codes_by_chance == pytest.approx(2 * 1500 * 1500 / 9e7, rel=0.02)  # also backwards
         assert (len(found.codes) <= verbatim.max_shared_by_chance(found.codes_by_chance, BOUNDS.codes_p)) is is_chance
 
 
@@ -322,32 +323,50 @@ def spec_with_weights(weights: dict[str, float]) -> CatalogSpec:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "share", "regrouped"),
+    ("before", "after", "rare", "moved"),
     [
-        (spec_with_weights({"one": 6, "two": 12}), spec_with_weights({"one": 5, "two": 12}), (6 / 18) / (5 / 17), 1),
-        (spec_with_weights({"one": 2, "two": 12}), spec_with_weights({"one": 1, "two": 12}), (2 / 14) / (1 / 13), 1),
-        (spec_with_weights({"one": 5, "two": 6}), spec_with_weights({"two": 6}), 1, 11 / 6),
-        (spec_with_weights({"two": 6}), spec_with_weights({"one": 5, "two": 6}), 1, 11 / 6),
-        (spec_with_weights({"one": 1, "two": 6}), spec_with_weights({"two": 6}), 7 / 6, 1),
-        (spec_with_weights({"one": 1, "two": 1}), spec_with_weights({"two": 1}), 2, 1),
+        ({"one": 6, "two": 12}, {"one": 5, "two": 12}, set(), 6 / 18 - 5 / 17),
+        ({"one": 2, "two": 12}, {"one": 1, "two": 12}, {"one"}, 2 / 14 - 1 / 13),
+        ({"one": 1, "two": 6}, {"two": 6}, {"one"}, 1 / 7),
+        ({"one": 1, "two": 1}, {"two": 1}, {"one"}, 1 / 2),
+        ({"one": 5, "two": 6}, {"two": 6}, set(), 5 / 11),  # exactly k families had it
+        ({"two": 6}, {"one": 5, "two": 6}, set(), 5 / 11),
+        ({"one": 1.5, "two": 6}, {"one": 0.5, "two": 6}, set(), 1.5 / 7.5 - 0.5 / 6.5),  # in the proportions of others
+        ({"one": 1, "two": 6}, {"two": 7}, set(), 1 / 7),  # a title is written in another way
     ],
 )
-def test_share_may_change_more_next_to_a_vanished_value(
-    real_rows: list[Product], before: CatalogSpec, after: CatalogSpec, share: float, regrouped: float
+def test_counted_weights_of_few_families_are_found(
+    real_rows: list[Product], before: dict[str, float], after: dict[str, float], rare: set[str], moved: float
 ) -> None:
     members = encode_products(real_rows[:60])
-    specs = iter([before, after])
+    specs = iter([spec_with_weights(before), spec_with_weights(after)])
     found = refits.leave_one_out(lambda rows: next(specs), members, [0], 5)
-    assert (found.share, found.regrouped) == pytest.approx((math.log(share), math.log(regrouped)))
+    assert {hit.text.rsplit(": ", 1)[1] for hit in found.rare} == rare
+    largest = max(category.share for category in spec_with_weights(before).categories)
+    assert found.moved == pytest.approx(largest * moved)
 
 
-def test_share_may_change_more_next_to_a_vanished_category(real_rows: list[Product], spec: CatalogSpec) -> None:
+def test_products_that_change_with_a_category_are_counted(real_rows: list[Product], spec: CatalogSpec) -> None:
     gone, *others = spec.categories
     left = replace(spec, categories=tuple(replace(each, share=each.share / (1 - gone.share)) for each in others))
     specs = iter([spec, left])
     found = refits.leave_one_out(lambda rows: next(specs), encode_products(real_rows[:60]), [0], 5)
-    assert found.share == 0
-    assert found.regrouped == pytest.approx(-math.log(1 - gone.share))
+    assert found.moved == pytest.approx(gone.share)
+    assert found.rare == []
+
+
+def test_fit_that_counts_single_families_fails_and_an_honest_one_passes() -> None:
+    rows = [row for row in invent_sports_rows(3, 400) if row.split == "train"]
+    members = encode_products(rows)
+    chosen = refits.most_influential(self_information(members), 4)
+    for min_support, is_honest in ((5, True), (1, False)):
+        provenance = Provenance(
+            fitted_from="x", num_rows=1, num_families=1, private=False, statement="x", min_support=min_support
+        )
+        refit = refits.make_refit(replace(spec_of(shop_document()), provenance=provenance))
+        found = refits.leave_one_out(refit, members, chosen, 5)
+        assert (found.rare == []) is is_honest
+        assert (found.lost == []) is is_honest
 
 
 def test_price_levels_of_one_garment_type_are_compared_with_their_own_kind(real_rows: list[Product]) -> None:
@@ -359,7 +378,8 @@ def test_price_levels_of_one_garment_type_are_compared_with_their_own_kind(real_
     specs = iter([before, from_document(document, "catalog")])
     found = refits.leave_one_out(lambda rows: next(specs), encode_products(real_rows[:60]), [0], 5)
     assert found.price == pytest.approx(math.log(2))
-    assert found.share == pytest.approx(math.log(0.25 / 0.2))
+    share = before.categories[0].share
+    assert found.moved == pytest.approx(share * 0.05)
 
 
 def test_rare_strings_are_found(real: RealCatalog, real_rows: list[Product], spec: CatalogSpec) -> None:

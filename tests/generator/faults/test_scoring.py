@@ -219,7 +219,7 @@ def test_tables_as_people_write_them(faulty: Path, tmp_path: Path, header: str, 
         ("found.csv", "row\nx\n", "'x' is not a row"),
         ("found.csv", "row\n-1\n", "'-1' is not a row"),
         ("found.csv", "", "not a well-formed table"),
-        ("found.xlsx", "row\n1\n", "not a kind of table"),
+        ("found.docx", "row\n1\n", "not a kind of table"),
     ],
 )
 def test_bad_table_is_a_one_line_error(faulty: Path, tmp_path: Path, name: str, content: str, problem: str) -> None:

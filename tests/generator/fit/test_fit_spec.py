@@ -37,10 +37,12 @@ from generator.fit.vocabulary import (
 )
 from generator.ingest import ImportOptions
 from generator.ingest.import_table import import_table
+from generator.pages.describe import describe
 from generator.sampling.extra_columns import add_extra_columns
 from generator.sampling.prices import list_price_points
 from generator.sampling.products import products as sample_products
 from generator.sampling.products import rows as sample_rows
+from generator.scaffold.preview import format_price
 from generator.scaffold.starter_spec import GROUPS
 from schemas.appearance import MATERIALS, PATTERNS, SILHOUETTES
 from schemas.catalog import CatalogSpec, Prices, list_kinds
@@ -55,6 +57,21 @@ from tests.helpers.shard_fixture import write_shards as write_shard_folder
 from toile.cli import main
 
 EXAMPLE_SHOP = Path(__file__).parents[3] / "examples" / "shop"
+
+
+def member(**facts: Any) -> Family:
+    usual: dict[str, Any] = {
+        "path": ("A", "B", "C"),
+        "kind": None,
+        "full_price": None,
+        "discount_percent": 0,
+        "label": None,
+        "num_colourways": 1,
+        "material": None,
+        "pattern": None,
+        "colour": None,
+    }
+    return Family(**{**usual, **facts})
 
 
 @pytest.fixture(scope="module")
@@ -557,6 +574,25 @@ def test_leaves_that_are_all_rare_find_a_place() -> None:
     assert all(leaf.weight >= 5 for leaf in leaves)
 
 
+@pytest.mark.parametrize(
+    ("rows", "problem", "hint"),
+    [
+        ([member(path=None)] * 9, "no product in the train split of a category", "--category NAME"),
+        ([member(name="x", num_colourways=40)], "1 product family with a category in the train split, of 40", "titles"),
+        (
+            [member(name=f"{n}") for n in range(3)],
+            "3 product families with a category in the train split",
+            "min-support",
+        ),
+    ],
+)
+def test_too_few_families_are_said_with_what_helps(rows: list[Family], problem: str, hint: str) -> None:
+    with pytest.raises(ToileError) as caught:
+        select_leaves(rows, FitOptions())
+    assert problem in caught.value.problem
+    assert hint in caught.value.hint
+
+
 @given(
     st.dictionaries(st.sampled_from("abcd"), st.integers(1, 40), min_size=1),
     st.lists(st.sampled_from("abcdx"), max_size=30),
@@ -588,6 +624,55 @@ def test_values_of_few_families_have_the_proportions_of_the_next_level() -> None
 
 
 # --- prices
+
+
+_CURRENCIES = {
+    "EUR": (0.05, 0.01), "USD": (25, 1), "JPY": (6000, 100), "KWD": (8, 0.125), "CHF": (40, 0.05), "HUF": (9000, 10),
+    "INR": (1800, 100), "IDR": (4_500_000, 1000), "KRW": (90_000, 100), "VND": (25_000_000, 1000),
+    "IRR": (3e9, 10_000), "XTS": (120, 0.001),
+}  # fmt: skip
+"""Currency -> (median price, step of its prices); XTS is ISO 4217's code for tests, of no known rate."""
+
+
+@pytest.mark.parametrize("currency", _CURRENCIES)
+def test_prices_of_every_currency_go_the_whole_way(currency: str, tmp_path: Path) -> None:
+    """From text in a table to rows, a spec, a generated catalog and its text: with the decimals of the currency."""
+    median, step = _CURRENCIES[currency]
+    decimals = {"XTS": 2, "KWD": 3}.get(currency, 0 if step >= 1 else 2)
+    rng = np.random.default_rng(1)
+    numbers = np.maximum(np.round(median * np.exp(rng.normal(0, 0.6, 150)) / step), 1) * step
+    lines = ["product_code,title,category1_code,category3_code,full_price,image"]
+    lines += [f"P{n},Kira {n} Shirt,MEN,SHIRTS,{price:.{decimals}f},a.png" for n, price in enumerate(numbers)]
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    (tmp_path / "t.csv").write_text("\n".join(lines), encoding="utf-8")
+    import_table(tmp_path / "t.csv", tmp_path / "rows", ImportOptions(currency=currency))
+    read_back = sorted(row.full_price or 0.0 for row in read(tmp_path / "rows"))
+    assert read_back == sorted(float(f"{price:.{decimals}f}") for price in numbers)
+    found = fit(tmp_path / "rows", FitOptions(images=False))
+    spec = as_spec(found, tmp_path / "spec.yaml")
+    rows = sample_rows(spec, 0, np.arange(2000))
+    prices = rows.column("full_price").to_numpy()
+    assert abs(math.log(np.median(prices) / np.median(numbers))) < 0.1
+    assert not any("warning" in message for message in found.messages)
+    assert (np.round(prices, decimals) == prices).all()
+    if currency not in ("KWD", "XTS"):
+        assert np.abs(prices / step - np.round(prices / step)).max() < 1e-6
+    assert (prices > 0).all()
+    euros = rows.column("full_price_eur").to_numpy()
+    assert np.abs(euros - prices * spec.shop.eur_rate).max() <= 0.01 + 1e-4 * euros.max()
+    assert ("shop.eur_rate" in " ".join(found.messages)) == (currency == "XTS")
+    text = format_price(float(prices[0]), currency)
+    assert re.sub(r"\D", "", text) in {re.sub(r"\D", "", f"{prices[0]:.{d}f}") for d in (0, 1, 2, 3)}, text
+    describe(tmp_path / "rows")
+
+
+def test_prices_far_above_those_of_the_shop_make_no_endless_price_points() -> None:
+    """A type of few prices has a spread: seven standard deviations above it there may be thousand times dearer ones."""
+    members = [member(full_price=float(price)) for price in range(1000, 10_000, 7)]
+    bands = infer_price_bands(members, 5)
+    points = list_price_points(Prices(bands=bands), 3e8)
+    assert len(points) < 1_000_000
+    assert set(range(1000, 10_000)) <= set(points.tolist())
 
 
 def write_priced(place: Path, prices: Sequence[float | None], currency: str = "USD") -> Path:
@@ -790,21 +875,6 @@ def test_many_prices_share_their_endings() -> None:
     assert [band.per for band in infer_price_bands([member(full_price=10.0 * k) for k in range(100, 900, 7)], 5)] == [
         10.0
     ]
-
-
-def member(**facts: Any) -> Family:
-    usual: dict[str, Any] = {
-        "path": ("A", "B", "C"),
-        "kind": None,
-        "full_price": None,
-        "discount_percent": 0,
-        "label": None,
-        "num_colourways": 1,
-        "material": None,
-        "pattern": None,
-        "colour": None,
-    }
-    return Family(**{**usual, **facts})
 
 
 def test_vocabulary_names_only_what_can_be_rendered() -> None:

@@ -337,7 +337,8 @@ def test_class_folders(tmp_path: Path) -> None:
         ("a.jsonl", '{"title": "x"}\n{bad\n', "not valid JSON"),
         ("a.jsonl", "[1]\n", "not a JSON object"),
         ("a.parquet", "no parquet", "Parquet"),
-        ("a.xlsx", "x", "not a kind of table"),
+        ("a.docx", "x", "not a kind of table"),
+        ("a.xlsx", "x", "not a readable workbook"),
     ],
 )
 def test_unreadable_table_is_a_one_line_error(tmp_path: Path, name: str, content: str, problem: str) -> None:

@@ -1,7 +1,8 @@
 """Tables as people have them: each kind of odd table is read right, or refused in words that help."""
 
 import json
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -790,3 +791,138 @@ def test_levels_that_are_kept(
     pd.DataFrame({"title": titles, "category": paths, "price": 5}).to_csv(table, index=False)
     rows = arrange(read_table(table, ImportOptions()), ImportOptions(), "shop").rows
     assert [tuple(r.values[f"category{k}_code"] for k in (1, 2, 3)) for r in rows] == found
+
+
+# --- workbooks
+
+
+def write_workbook(
+    path: Path,
+    sheets: Mapping[str, Sequence[Sequence[str | float | None]]],
+    merged: Sequence[str] = (),
+    hidden: str = "",
+) -> Path:
+    """Write a workbook of the least XML; `merged` are ranges of the last sheet, such as A4:A9."""
+    main, namespace = "http://schemas.openxmlformats.org", "spreadsheetml/2006/main"
+    relations = f"{main}/officeDocument/2006/relationships"
+    kinds = f"{main}/package/2006/content-types"
+    listed, related = "", ""
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, (name, rows) in enumerate(sheets.items(), start=1):
+            state = ' state="hidden"' if name == hidden else ""
+            listed += f'<sheet name="{name}" sheetId="{number}" r:id="r{number}"{state}/>'
+            target = f"worksheets/sheet{number}.xml"
+            related += f'<Relationship Id="r{number}" Type="{relations}/worksheet" Target="{target}"/>'
+            lines = ""
+            for row, values in enumerate(rows, start=1):
+                lines += f'<row r="{row}">'
+                for column, value in enumerate(values):
+                    place = f"{chr(65 + column)}{row}"
+                    if isinstance(value, str):
+                        lines += f'<c r="{place}" t="inlineStr"><is><t>{value}</t></is></c>'
+                    elif value is not None:
+                        lines += f'<c r="{place}"><v>{value}</v></c>'
+                lines += "</row>"
+            ranges = "".join(f'<mergeCell ref="{each}"/>' for each in merged) if number == len(sheets) else ""
+            cells = f"<sheetData>{lines}</sheetData>" + (f"<mergeCells>{ranges}</mergeCells>" if ranges else "")
+            archive.writestr(f"xl/{target}", f'<worksheet xmlns="{main}/{namespace}">{cells}</worksheet>')
+        root = f'<Relationship Id="r" Type="{relations}/officeDocument" Target="xl/workbook.xml"/>'
+        package = f"{main}/package/2006/relationships"
+        archive.writestr("_rels/.rels", f'<Relationships xmlns="{package}">{root}</Relationships>')
+        archive.writestr("xl/_rels/workbook.xml.rels", f'<Relationships xmlns="{package}">{related}</Relationships>')
+        book = f'<workbook xmlns="{main}/{namespace}" xmlns:r="{relations}"><sheets>{listed}</sheets></workbook>'
+        archive.writestr("xl/workbook.xml", book)
+        archive.writestr(
+            "[Content_Types].xml", f'<Types xmlns="{kinds}"><Default Extension="xml" ContentType="x"/></Types>'
+        )
+    return path
+
+
+HEADER = ("Category", "SKU", "Product name", "Price (EUR)")
+
+
+def test_workbook_as_people_have_it(tmp_path: Path) -> None:
+    """Several sheets, one of them hidden, a title above the header, merged cells, numbers as text and as numbers."""
+    products = [
+        ("Spring 2026", None, None, None),
+        (None, None, None, None),
+        HEADER,
+        ("Women &gt; Coats", 7, "Wool Coat", 1299.5),
+        (None, "0008", "Trench Coat", "1.450,00"),
+        ("Men &gt; Hats", 9, "Cap", 35),
+        (None, 10.0, "Beanie", None),
+        (None, None, None, None),
+    ]
+    sheets = {
+        "Notes": [("Made by", "us")],
+        "Old": [HEADER, *[("X", n, "Y", n + 1) for n in range(40)]],
+        "Products": products,
+    }
+    path = write_workbook(tmp_path / "t.xlsx", sheets, ("A1:D1", "A4:A5", "A6:A7"), hidden="Old")
+    result = import_table(path, tmp_path / "out", ImportOptions(with_images=False, currency="EUR"))
+    found = sorted(read(tmp_path / "out"), key=lambda row: row.title or "")
+    assert [(row.product_code, row.title, row.category1_code, row.category3_code, row.full_price) for row in found] == [
+        ("10", "Beanie", "Men", "Hats", None),
+        ("9", "Cap", "Men", "Hats", 35.0),
+        ("0008", "Trench Coat", "Women", "Coats", 1450.0),
+        ("7", "Wool Coat", "Women", "Coats", 1299.5),
+    ]
+    assert "read the sheet 'Products' of 2 sheets" in notes_of(result)
+    assert "'Spring 2026'" in notes_of(result)
+
+
+def test_sheets_with_one_header_are_one_table(tmp_path: Path) -> None:
+    sheets = {name: [HEADER, *[(name, f"{name}{n}", "Coat", 10 + n) for n in range(3)]] for name in ("Women", "Men")}
+    table = read_table(write_workbook(tmp_path / "t.xlsx", sheets))
+    assert [row["SKU"] for row in table.rows] == ["Women0", "Women1", "Women2", "Men0", "Men1", "Men2"]
+
+
+@pytest.mark.parametrize("rows", [[], [("only one",)], [(1, 2, 3), (4, 5, 6)]])
+def test_workbook_without_a_table_is_refused(tmp_path: Path, rows: list[tuple[Any, ...]]) -> None:
+    with pytest.raises(ToileError, match="has no sheet with a table"):
+        read_table(write_workbook(tmp_path / "t.xlsx", {"Sheet1": rows}))
+
+
+def test_workbook_that_is_none_is_refused(tmp_path: Path) -> None:
+    for name, content in (("a.xlsx", b"PK\x03\x04 cut"), ("a.xls", b"text"), ("a.ods", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ToileError, match="is not a readable workbook"):
+            read_table(tmp_path / name)
+    with zipfile.ZipFile(tmp_path / "bomb.xlsx", "w") as archive:
+        archive.writestr("xl/workbook.xml", b"")
+        archive.filelist[0].file_size = 2 << 30
+    with pytest.raises(ToileError, match="unpacks to more than"):
+        read_table(tmp_path / "bomb.xlsx")
+
+
+# --- exports of market places
+
+
+def test_export_of_an_auction_site(tmp_path: Path) -> None:
+    head = "Action(SiteID=US|Version=1193),Custom label (SKU),Category name,Title,PicURL,Start price,C:Color"
+    lines = "".join(
+        f"Add,S{n},/Clothing/Women/Coats,Wool Coat {n},http://x.example/{n}.jpg,$1{n}.00,Red\n" for n in range(3)
+    )
+    found, _ = rows_of(tmp_path, f"{head}\n{lines}")
+    assert [(row.product_code, row.category3_code, row.full_price, row.currency_code) for row in found] == [
+        (f"S{n}", "Coats", 10.0 + n, "USD") for n in range(3)
+    ]
+    assert all(row.imageurl for row in found)
+
+
+def test_deep_path_that_ends_with_a_colour_or_a_label(tmp_path: Path) -> None:
+    lines = "".join(
+        f"{n},Coat {n},Home/Fashion/{who}/{what}/{last}\n"
+        for n, (who, what, last) in enumerate(
+            [
+                ("Women", "Coats", "Black"),
+                ("Women", "Coats", "Sale"),
+                ("Men", "Hats", "Dark Green"),
+                ("Men", "Hats", "Caps"),
+            ]
+        )
+    )
+    found, _ = rows_of(tmp_path, f"sku,name,category\n{lines}")
+    assert [(row.category2_code, row.category3_code) for row in found] == [
+        ("Women", "Coats"), ("Women", "Coats"), ("Men", "Hats"), ("Men", "Caps")
+    ]  # fmt: skip

@@ -38,16 +38,16 @@ def test_snapping_equals_the_slow_definition(prices: list[float]) -> None:
     assert snap_to_points(points, np.array(prices)).tolist() == slow
 
 
-@given(st.integers(1, 10_000_000), st.integers(1, 2_000_000))
-def test_euros_are_truncated_exactly(cents: int, rate_millionths: int) -> None:
-    exact = Decimal(cents) / 100 * Decimal(rate_millionths) / 1_000_000
-    assert Decimal(str(convert_to_euros(rate_millionths, np.array([cents / 100]))[0])) == exact.quantize(
-        Decimal("0.01"), ROUND_DOWN
-    )
+@given(st.integers(1, 10**13), st.integers(1, 10**9))
+def test_euros_are_truncated_exactly(mills: int, rate_millionths: int) -> None:
+    """Prices of a thousandth to 1e10 units, which are 0.000001 to 1,000 euros each."""
+    exact = Decimal(mills) / 1000 * Decimal(rate_millionths) / 1_000_000
+    euros = float(convert_to_euros(rate_millionths / 1e6, np.array([mills / 1000]))[0])
+    assert euros == float(exact.quantize(Decimal("0.01"), ROUND_DOWN))
 
 
 def test_euros_match_observed_pairs_of_the_real_table() -> None:
-    assert convert_to_euros(922510, np.array([2490.0, 820.0])).tolist() == [2297.04, 756.45]
+    assert convert_to_euros(0.92251, np.array([2490.0, 820.0])).tolist() == [2297.04, 756.45]
 
 
 def test_every_generated_price_is_legal_and_discounts_follow_the_spec() -> None:

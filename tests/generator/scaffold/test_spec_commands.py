@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from rich.cells import cell_len
 
 from generator import draw, products
 from generator.commands import specs as spec_cli
-from generator.sampling.products import compile_catalog, family_start, rows, sample_kinds
+from generator.sampling.products import _count_attempts, compile_catalog, family_start, rows, sample_kinds
 from generator.scaffold.preview import (
     Card,
     contact_sheet,
@@ -232,6 +233,15 @@ def test_shares_and_price_ranges_match_large_catalog(demo_document: dict[str, An
     for label, share in label_shares(spec).items():
         named = batch["category3_code"].isna() if label == "N.A." else batch["category3_code"] == label
         assert named.mean() == pytest.approx(share, rel=0.1)
+
+
+def test_price_ranges_of_a_spec_with_distinct_titles_need_no_titles() -> None:
+    """They are of designs anywhere: the titles of each would need those of all designs before it."""
+    spec = load("sportswear", "catalog")
+    before = _count_attempts.cache_info().misses
+    distinct = kind_stats(replace(spec, distinct_titles=0.5), 9)
+    assert distinct == kind_stats(spec, 9)
+    assert _count_attempts.cache_info().misses == before
 
 
 def test_shares_of_kinds_are_those_of_rows(tmp_path: Path) -> None:
