@@ -43,6 +43,7 @@ from tests.helpers.audit_tables import (
     DISGUISES,
     ImageFile,
     draw_files,
+    exchange_halves,
     find_rarest_rows,
     invent_designer_rows,
     invent_fine_rows,
@@ -145,6 +146,8 @@ def list_leaks(
     found += [
         (change, "train and holdout", "5 %", sample(SIDES["train and holdout"], 0.05, change)) for change in CHANGES
     ]
+    halves = sample(SIDES["train and holdout"], 0.05, "verbatim")
+    found.append(("halves of titles exchanged", "train and holdout", "5 %", lambda rng: exchange_halves(halves(rng))))
     found += [
         (
             "50 rarest, one word added",

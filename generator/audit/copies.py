@@ -2,8 +2,9 @@
 
 Titles are folded: case, accents, punctuation, hyphens, repeated blanks and the order of words do not matter. A word of
 the synthetic catalog that no real title has is replaced by the real word that one letter, or one blank, turns it into,
-and left out if there is none. Two designs match if they have the same words, or differ by one word, and if their full
-prices are close.
+and left out if there is none. A title that is the beginning of real ones becomes one of them. Two designs match if they
+have the same words, differ by one word, or begin or end with the same two words, and if their full prices are close or
+the same.
 
 Chance also repeats products, so copies need a control. A comparison of train with the holdout (`membership`) does not
 find a catalog that copies both. The tests here count the distinctive real products, those that match no other real
@@ -22,10 +23,13 @@ product a control gives the probability that an honest catalog matches it:
 A match weighs more where chance gives hardly any: the weight is the log likelihood ratio of a leak of 2 %.
 """
 
+import bisect
 import functools
+import itertools
 import math
 import re
 import unicodedata
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -72,8 +76,10 @@ _RAREST_REPEAT = 0.01
 _SLACK = 1.15
 """A catalog may have this many times as many matches as the control: the chance of a catalog that is no twin is a
 prediction, and one design may match several products unless the whole row must be the same."""
+_PARTS_SLACK = 1.25
+"""The same for parts of titles: which of them go together is less free than which prices."""
 _WORD_SLACK = 1.5
-"""The same for catalogs without prices: which words go together is less free than which prices."""
+"""The same for catalogs without prices, where words have the place of prices."""
 _KNOWN = 10
 """Of so many designs of the fit twin one is kept apart, to see how many of its designs are known."""
 _MARGIN = 0.01
@@ -90,6 +96,9 @@ _MANY = 400
 """Expected matches from which their number is nearly normal."""
 _SHORTEST_REPAIR = 4
 """Shorter words are not repaired: one letter makes too many words of them."""
+_SHORTEST_BEGINNING = 6
+"""Letters of a title that may have been cut."""
+_LAST = "\U0010ffff"
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHE = re.compile("['’‘`´]")
 _LOOKALIKES = str.maketrans("авекмнорстухіѕјԁԛԝαβεηικμνορτυχ", "abekmhopctyxisjdqwabehikmvoptux")
@@ -155,14 +164,19 @@ class Rule:
     """Whether categories, full price and discount must be the same; if not, the full price must be near."""
     priced: bool = True
     """Whether the price counts at all."""
+    parts: bool = False
+    """Whether the first two words of a title, or the last two, are compared in the place of all."""
 
 
 ROWS = Rule(name=COPIED_ROWS, equal=True, exact=True)
 NEAR_ROWS = Rule(name="copied_near_rows", equal=True)
 ALTERED_ROWS = Rule(name="copied_altered_rows", equal=False)
 TITLES = Rule(name="copied_titles", equal=True, priced=False)
-RULES = (ROWS, NEAR_ROWS, ALTERED_ROWS, TITLES)
-"""The last one does not apply to catalogs without prices: there, a title is the whole row."""
+EDITED_ROWS = Rule(name="copied_edited_rows", equal=False, exact=True)
+TITLE_PARTS = Rule(name="copied_title_parts", equal=True, exact=True, parts=True)
+RULES = (ROWS, NEAR_ROWS, ALTERED_ROWS, TITLES, EDITED_ROWS, TITLE_PARTS)
+UNPRICED_RULES = RULES[:3]
+"""Those that apply to catalogs without prices: there, a title is the whole row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,14 +216,45 @@ def fold_titles(table: AuditTable, real: AuditTable | None = None) -> list[froze
     """Return the folded words of each title.
 
     With `real`, words are repaired to those of its titles, and what remains unknown is left out: a word that no real
-    title has cannot tell whether the others are copied.
+    title has cannot tell whether the others are copied. A title that is the beginning of real ones, and not a real one,
+    becomes one of them, whatever its price.
     """
     titles = [fold_words(row.title or "") for row in table.products]
     if real is None:
         return [frozenset(words) for words in titles]
-    known = {word for row in real.products for word in fold_words(row.title or "")}
-    repair = make_repair(known)
-    return [frozenset(known.intersection(repair(words))) for words in titles]
+    theirs = [fold_words(row.title or "") for row in real.products]
+    known = {word for words in theirs for word in words}
+    repair, complete = make_repair(known), make_completion(theirs)
+    return [complete(words) or frozenset(known.intersection(repair(words))) for words in titles]
+
+
+def make_completion(titles: Iterable[tuple[str, ...]]) -> Callable[[Sequence[str]], frozenset[str] | None]:
+    """Return a function that finds the title that a text is the beginning of; None for a title, and for other texts.
+
+    Of several such titles it finds always the same one.
+    """
+    whole = {"".join(words): words for words in titles}
+    ordered = sorted(whole)
+
+    @functools.cache
+    def complete(text: str) -> frozenset[str] | None:
+        if text in whole or len(text) < _SHORTEST_BEGINNING:
+            return None
+        first, end = bisect.bisect_left(ordered, text), bisect.bisect_left(ordered, text + _LAST)
+        return frozenset(whole[ordered[first + zlib.crc32(text.encode()) % (end - first)]]) if first < end else None
+
+    return lambda words: complete("".join(words))
+
+
+def cut_titles(table: AuditTable) -> tuple[AuditTable, list[frozenset[str]]]:
+    """Return a table that has each row twice, and for its titles the first two words, then the last two, as one."""
+    places, parts = [], []
+    for place, row in enumerate(table.products):
+        words = fold_words(row.title or "")
+        if len(words) > 1:
+            places += [place, place]
+            parts += [frozenset({f"{words[0]} {words[1]} ..."}), frozenset({f"... {words[-2]} {words[-1]}"})]
+    return table.take(np.array(places, np.int64)), parts
 
 
 def merge_families(designs: Designs) -> tuple[Designs, Index]:
@@ -299,48 +344,55 @@ def match_titles(own: Sequence[frozenset[str]], their: Sequence[frozenset[str]],
 
 def count_matches(real: Designs, other: Designs, rule: Rule) -> Index:
     """Count the designs of another catalog, or of other families if it is the same, that match each real design."""
-    is_same = other is real
-    if rule.exact:
-        return _count_equal(real, other)
     own_title, their_title = match_titles(real.words, other.words, equal=rule.equal)
-    if not rule.priced:
-        real, other = (replace(designs, log_price=np.zeros(len(designs))) for designs in (real, other))
-    counts = _count_near(real, other, own_title, their_title)
-    if is_same:
-        counts -= _count_near(real, other, own_title, their_title, own_family=True)
+    counts = _count_near(real, other, own_title, their_title, rule)
+    if other is real:
+        counts -= _count_near(real, other, own_title, their_title, rule, own_family=True)
     return counts
 
 
-def _count_equal(real: Designs, other: Designs) -> Index:
-    def keys(designs: Designs) -> list[tuple[object, ...]]:
-        prices = np.round(designs.log_price / _ROUNDING).tolist()
-        titles = [designs.words[title] for title in designs.title.tolist()]
-        return list(zip(titles, prices, designs.details, strict=True))
-
-    holders: dict[tuple[object, ...], list[int]] = {}
-    for key, family in zip(keys(other), other.family.tolist(), strict=True):
-        holders.setdefault(key, []).append(family)
-    found = (holders.get(key, []) for key in keys(real))
-    if other is real:
-        pairs = zip(found, real.family.tolist(), strict=True)
-        return np.array([sum(each != family for each in families) for families, family in pairs], np.int64)
-    return np.array([len(families) for families in found], np.int64)
-
-
 def _count_near(
-    real: Designs, other: Designs, own_title: Index, their_title: Index, *, own_family: bool = False
+    real: Designs, other: Designs, own_title: Index, their_title: Index, rule: Rule, *, own_family: bool = False
 ) -> Index:
-    """Count the designs with a matching title and a near price; with `own_family`, only those of the own family."""
-    own, group = _join(own_title, their_title, real.title)
-    groups = other.title
+    """Count the designs with a matching title and price; with `own_family`, only those of the own family.
+
+    If the rule is exact, categories and discount must be the same too.
+    """
+    own, title = _join(own_title, their_title, real.title)
+    keys, wanted = [other.title], [title]
+    if rule.exact:
+        own_details, their_details = _number_details(real, other)
+        keys, wanted = [*keys, their_details], [*wanted, own_details[own]]
     if own_family:
-        numbers, groups = np.unique(other.family * len(other.words) + other.title, return_inverse=True)
-        wanted = real.family[own] * len(other.words) + group
-        place = np.minimum(np.searchsorted(numbers, wanted), len(numbers) - 1)
-        known = numbers[place] == wanted
-        own, group = own[known], place[known]
-    sizes = _count_in_window(groups, other.log_price, group, real.log_price[own], math.log1p(NEAR_PRICE))
-    return np.bincount(own, sizes, len(real)).astype(np.int64)
+        keys, wanted = [*keys, other.family], [*wanted, real.family[own]]
+    group, found = _number_groups(keys, wanted)
+    known = found >= 0
+    own, found = own[known], found[known]
+    prices, own_prices = other.log_price, real.log_price[own]
+    if not rule.priced:
+        prices, own_prices = np.zeros(len(other)), np.zeros(len(own))
+    width = 0.0 if rule.exact else math.log1p(NEAR_PRICE)
+    return np.bincount(own, _count_in_window(group, prices, found, own_prices, width), len(real)).astype(np.int64)
+
+
+def _number_details(real: Designs, other: Designs) -> tuple[Index, Index]:
+    """Number the categories and discounts of two catalogs."""
+    numbers = {detail: number for number, detail in enumerate(dict.fromkeys([*real.details, *other.details]))}
+    first, second = (np.array([numbers[each] for each in designs.details], np.int64) for designs in (real, other))
+    return first, second
+
+
+def _number_groups(keys: Sequence[Index], wanted: Sequence[Index]) -> tuple[Index, Index]:
+    """Number the combinations of keys; return those of the entries, and of the wanted ones, -1 if no entry has it."""
+    group, asked = np.zeros(len(keys[0]), np.int64), np.zeros(len(wanted[0]), np.int64)
+    known = np.full(len(asked), len(group) > 0)
+    for key, want in zip(keys, wanted, strict=True) if len(group) else ():
+        size = 1 + max(int(key.max(initial=0)), int(want.max(initial=0)))
+        values, group = np.unique(group * size + key, return_inverse=True)
+        place = np.minimum(np.searchsorted(values, asked * size + want), len(values) - 1)
+        known &= values[place] == asked * size + want
+        asked = place
+    return group, np.where(known, asked, -1)
 
 
 def _count_in_window(groups: Index, log_price: Floats, group: Index, middle: Floats, width: float) -> Index:
@@ -367,6 +419,8 @@ class FitTwin:
     apart: Designs
     """Others, to see how many designs of such a twin are not in `designs`."""
     priced: bool
+    parts: Designs
+    """The designs with parts of their titles; see `cut_titles`."""
 
 
 def encode_fit_twin(table: AuditTable, twin: AuditTable) -> FitTwin:
@@ -375,7 +429,12 @@ def encode_fit_twin(table: AuditTable, twin: AuditTable) -> FitTwin:
     ranks = None if priced else rank_words(titles)
     designs = encode_designs(twin, fold_titles(twin, table), ranks)
     apart = np.arange(len(designs)) % _KNOWN == 0
-    return FitTwin(designs=designs.select(~apart), apart=designs.select(apart), priced=priced)
+    return FitTwin(
+        designs=designs.select(~apart),
+        apart=designs.select(apart),
+        priced=priced,
+        parts=encode_designs(*cut_titles(twin)),
+    )
 
 
 def find_products(table: AuditTable) -> Index:
@@ -406,6 +465,8 @@ class Matches:
     """Product of each real family."""
     num_holders: Index
     """Families of each product."""
+    parts: "Matches | None" = None
+    """The same of parts of titles, see `cut_titles`; None without prices."""
 
     def find_hits(self, rule: Rule) -> Mask:
         """Return which real families match a synthetic one."""
@@ -440,7 +501,7 @@ def match_catalogs(real: AuditTable, synthetic: AuditTable) -> Matches:
     ranks = None if priced else rank_words(titles)
     designs = encode_designs(real, titles, ranks)
     products, product = merge_families(designs)
-    return Matches(
+    whole = Matches(
         titles=titles,
         their_titles=their_titles,
         real=designs,
@@ -450,6 +511,21 @@ def match_catalogs(real: AuditTable, synthetic: AuditTable) -> Matches:
         products=products,
         product=product,
         num_holders=np.bincount(product, minlength=products.num_families),
+    )
+    return replace(whole, parts=_match_parts(whole, real, once, synthetic)) if priced else whole
+
+
+def _match_parts(whole: Matches, real: AuditTable, once: AuditTable, synthetic: AuditTable) -> Matches:
+    """Match parts of titles; the products are those of whole titles."""
+    designs = encode_designs(*cut_titles(real))
+    released, repeats = (encode_designs(*cut_titles(table)) for table in (once, synthetic))
+    return replace(
+        whole,
+        real=designs,
+        released=released,
+        repeats=repeats,
+        products=replace(designs, family=whole.product[designs.family], num_families=whole.products.num_families),
+        product=merge_families(designs)[1],
     )
 
 
@@ -544,18 +620,22 @@ def run_copy_tests(matches: Matches, fit_twin: FitTwin | None, min_support: int)
         fit_twin = None
     is_twin = fit_twin is not None and looks_fitted(matches, fit_twin)
     found = []
-    for rule in RULES if matches.priced else RULES[:-1]:
-        kept = matches.find_distinctive_products(rule, min_support)
-        chance = expect_twin_matches(matches, fit_twin, rule, kept)
+    for rule in RULES if matches.priced else UNPRICED_RULES:
+        each, twin = matches, fit_twin
+        if rule.parts and matches.parts is not None:
+            each, twin = matches.parts, None if fit_twin is None else replace(fit_twin, designs=fit_twin.parts)
+        kept = each.find_distinctive_products(rule, min_support)
+        chance = expect_twin_matches(each, twin, rule, kept)
         if not is_twin or not rule.equal:  # altered titles come in clusters, which the fit twin does not tell
-            chance = np.maximum(chance, expect_repeats(matches, fit_twin, rule, kept))
-        hit = matches.products.by_family(count_matches(matches.products, matches.released, rule)) > 0
+            chance = np.maximum(chance, expect_repeats(each, twin, rule, kept))
+        hit = each.products.by_family(count_matches(each.products, each.released, rule)) > 0
+        slack = _PARTS_SLACK if rule.parts else _SLACK if is_twin or matches.priced else _WORD_SLACK
         found.append(
             CopyTest(
                 name=rule.name,
                 hit=hit[kept],
                 chance=chance[kept],
-                slack=1.0 if is_twin and rule.exact else _SLACK if is_twin or matches.priced else _WORD_SLACK,
+                slack=1.0 if is_twin and rule is ROWS else slack,
                 is_twin=is_twin,
             )
         )
@@ -602,10 +682,13 @@ def expect_repeats(matches: Matches, fit_twin: FitTwin | None, rule: Rule, kept:
     repeats = _limit_repeats(matches)
     their_title = match_titles(matches.products.words, matches.released.words, equal=rule.equal)[0]
     matched = np.isin(np.arange(len(matches.products.words)), their_title)
-    recurs = predict_titles(matches.products, matched, repeats, fit_twin, rule)
-    of_title, has_title = np.zeros(matches.products.num_families), np.zeros(matches.products.num_families, bool)
-    np.maximum.at(of_title, matches.products.family, recurs[matches.products.title])
-    np.logical_or.at(has_title, matches.products.family, matched[matches.products.title])
+    recurs = predict_titles(matches.products, repeats, fit_twin, rule)
+    products = matches.products
+    title, first = np.unique(products.family * len(products.words) + products.title, return_index=True)
+    missed = np.log1p(-np.minimum(recurs[title % len(products.words)], 1 - 1e-9))
+    of_title = -np.expm1(np.bincount(products.family[first], missed, products.num_families))
+    has_title = np.zeros(products.num_families, bool)
+    np.logical_or.at(has_title, products.family, matched[products.title])
     if not rule.priced:
         return np.clip(of_title, _RAREST_REPEAT, 1.0)
     permuted = permute_prices(matches.products, matches.released, rule, kept)
@@ -620,7 +703,7 @@ def _limit_repeats(matches: Matches, seed: int = 0) -> Designs:
     """
     designs = matches.repeats
     product = merge_families(designs)[1]
-    allowed = int(len(product) * (len(matches.product) - matches.products.num_families) / max(len(matches.product), 1))
+    allowed = int(len(product) * (1 - len(np.unique(matches.product)) / max(len(matches.product), 1)))
     order = np.random.default_rng(seed).permutation(len(product))
     again = np.ones(len(product), bool)
     again[order[np.unique(product[order], return_index=True)[1]]] = False
@@ -628,43 +711,67 @@ def _limit_repeats(matches: Matches, seed: int = 0) -> Designs:
     return designs.select(~np.isin(designs.family, left_out))
 
 
-def predict_titles(real: Designs, matched: Mask, repeats: Designs, fit_twin: FitTwin | None, rule: Rule) -> Floats:
+def predict_titles(real: Designs, repeats: Designs, fit_twin: FitTwin | None, rule: Rule) -> Floats:
     """Return the probability that each real title recurs in a catalog as its own titles do.
 
-    It is predicted by logistic regression from how many families have its words, without one family that has the title
-    (`matched` for real titles), and from how often the fit twin has it.
+    It is predicted by logistic regression from how probable its words are among the titles of all families that do not
+    have it, and from how often the fit twin has it. What is learned is whether a second family has a title that one
+    family has. A title is as if it were one that differs by one word if the rule does not ask for equal ones.
     """
-    own, their = match_titles(repeats.words, repeats.words, equal=rule.equal)
-    places = sorted(set(zip(repeats.title.tolist(), repeats.family.tolist(), strict=True)))
     holders: dict[int, set[int]] = {}
-    for title, family in places:
+    for title, family in zip(repeats.title.tolist(), repeats.family.tolist(), strict=True):
         holders.setdefault(title, set()).add(family)
-    like: dict[int, set[int]] = {}
-    for title, other in zip(own.tolist(), their.tolist(), strict=True):
-        like.setdefault(title, set()).update(holders.get(other, ()))
-    recurs = np.array([len(like[title]) > 1 for title, _ in places])
+
+    def count_holders(titles: Sequence[frozenset[str]]) -> list[int]:
+        like: dict[int, set[int]] = {}
+        own, their = match_titles(titles, repeats.words, equal=rule.equal)
+        for title, other in zip(own.tolist(), their.tolist(), strict=True):
+            like.setdefault(title, set()).update(holders.get(other, ()))
+        return [len(like.get(title, ())) for title in range(len(titles))]
+
+    num_holders = count_holders(repeats.words)
+    places = [title for title, families in sorted(holders.items()) for _ in families]
+    recurs = np.array([num_holders[title] > 1 for title in places])
     if recurs.all() or not recurs.any():
         return np.full(len(real.words), (recurs.sum() + 0.5) / (len(recurs) + 1))
-    counts = Counter(word for title, _ in places for word in repeats.words[title])
+    score = _score_titles([repeats.words[title] for title in places])
 
-    def describe(titles: Sequence[frozenset[str]], less: Sequence[bool]) -> Floats:
-        columns = [
-            [sum(math.log(max(counts[word] - each, 0) + 0.5) for word in words), len(words)]
-            for words, each in zip(titles, less, strict=True)
-        ]
-        found = np.array(columns, np.float64).reshape(-1, 2)
-        scores = found[:, 0] - found[:, 1] * math.log(len(places) + 1)
+    def describe(titles: Sequence[frozenset[str]], num: Sequence[int]) -> Floats:
+        scores = np.array([score(words, each) for words, each in zip(titles, num, strict=True)], np.float64)
         if fit_twin is None or not len(fit_twin.designs):
             return scores[:, None]
         title, other = match_titles(titles, fit_twin.designs.words, equal=rule.equal)
         sizes = np.bincount(fit_twin.designs.title, minlength=len(fit_twin.designs.words))[other]
         return np.stack([scores, np.log(np.bincount(title, sizes, len(titles)) + 0.5)], axis=1)
 
-    theirs = describe(repeats.words, [True] * len(repeats.words))[[title for title, _ in places]]
+    theirs = describe(repeats.words, num_holders)[places]
     middle, spread = theirs.mean(axis=0), theirs.std(axis=0) + 1e-9
     model = LogisticRegression(C=10.0).fit((theirs - middle) / spread, recurs)
-    found: Floats = model.predict_proba((describe(real.words, matched.tolist()) - middle) / spread)[:, 1]
+    found: Floats = model.predict_proba((describe(real.words, count_holders(real.words)) - middle) / spread)[:, 1]
     return found
+
+
+def _score_titles(titles: Sequence[frozenset[str]]) -> Callable[[frozenset[str], int], float]:
+    """Return a function of words and a number: their log probability among the titles but for as many that have them.
+
+    Words go together (eau de parfum): each one is as probable as it is among the titles with the word before it, in the
+    order from the rarest, that it goes with most often.
+    """
+    counts = Counter(word for words in titles for word in words)
+    pairs = Counter(pair for words in titles for pair in itertools.combinations(sorted(words), 2))
+
+    def score(words: frozenset[str], less: int) -> float:
+        ordered = sorted(words, key=lambda word: (counts[word], word))
+        found = 0.0
+        for place, word in enumerate(ordered):
+            most = (max(counts[word] - less, 0) + 0.5) / (len(titles) + 1)
+            for other in ordered[:place]:
+                both = pairs[(word, other) if word < other else (other, word)]
+                most = max(most, (max(both - less, 0) + 0.5) / (max(counts[other] - less, 0) + 1))
+            found += math.log(most)
+        return found
+
+    return score
 
 
 def calibrate_prices(repeats: Designs, rule: Rule, *, seed: int = 0) -> Callable[[Floats], Floats]:
@@ -721,10 +828,7 @@ def permute_prices(real: Designs, other: Designs, rule: Rule, kept: Mask) -> Per
     sizes = np.bincount(stratum)
     their_order = np.argsort(other.title, kind="stable")
     own_title, their_title = match_titles(real.words, other.words, equal=rule.equal)
-    details = {detail: number for number, detail in enumerate(dict.fromkeys([*real.details, *other.details]))}
-    own_details, their_details = (
-        np.array([details[each] for each in designs.details], np.int64) for designs in (real, other)
-    )
+    own_details, their_details = _number_details(real, other)
     survival = np.zeros(real.num_families)
     places = np.flatnonzero(kept[real.family])
     own, title = _join(own_title, their_title, real.title[places])

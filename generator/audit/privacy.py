@@ -52,6 +52,8 @@ _COPIED = {
     "copied_near_rows": f"the same title words and {_NEAR}",
     "copied_altered_rows": f"at most one word of the title changed and {_NEAR}",
     "copied_titles": "the same title words, at whatever price and in whatever category",
+    "copied_edited_rows": "at most one word of the title changed, and the same categories and prices",
+    "copied_title_parts": "the same first or last two words of the title, and the same categories and prices",
 }
 
 
@@ -373,9 +375,8 @@ def _check_copies(comparison: _Comparison, control: _Comparison, bounds: Bounds)
                 bounds.smallest_verbatim_leak if test.name == copies.ROWS.name else bounds.smallest_leak,
             )
         )
-    if len(tests) < len(copies.RULES):
-        why = "does not apply: a catalog has no prices, so titles are compared as whole rows"
-        checks.append(skip_check(copies.TITLES.name, PRIVACY, why))
+    why = "does not apply: a catalog has no prices, so titles are compared as whole rows"
+    checks += [skip_check(rule.name, PRIVACY, why) for rule in copies.RULES[len(tests) :]]
     return Findings(checks=checks)
 
 

@@ -49,22 +49,23 @@ class SharedStrings:
 
 
 def find_shared(real: AuditTable, synthetic: AuditTable) -> SharedStrings:
-    """Find the codes, products and URLs that two catalogs share."""
+    """Find the codes, products and URLs that two catalogs share; a code may be written backwards."""
     titles: dict[str, set[str]] = {}
     for row, title in zip(real.products, real.titles, strict=True):
         titles.setdefault(row.product_code, set()).add(title)
     codes = {row.product_code: title for row, title in zip(synthetic.products, synthetic.titles, strict=True)}
-    both = sorted(codes.keys() & titles.keys())
+    known = titles.keys() | {code[::-1] for code in titles}
+    both = sorted(codes.keys() & known)
     paths = _paths(synthetic) & _paths(real)
     return SharedStrings(
         codes=[Hit(check="shared_codes", text=code, detail=f"synthetic title {codes[code]!r}") for code in both],
         products=[
             Hit(check="verbatim_products", text=code, detail=codes[code])
             for code in both
-            if codes[code] and codes[code] in titles[code]
+            if codes[code] and codes[code] in titles.get(code, set()) | titles.get(code[::-1], set())
         ],
         urls=[Hit(check="verbatim_urls", text=path, detail="path of an item or image URL") for path in sorted(paths)],
-        codes_by_chance=_expected_by_chance(titles, codes),
+        codes_by_chance=_expected_by_chance(known, codes),
     )
 
 
@@ -89,8 +90,8 @@ def find_embedded(
     """Find real product codes, and titles that only one real family has, inside any text of another catalog.
 
     All texts are searched: brand, site, categories, family, `attributes` and the extra columns; for codes also titles
-    and URLs, where titles come back by chance. Case, accents, blanks and punctuation do not matter. What a row owns,
-    its code and its title, is left to the checks of codes and titles.
+    and URLs, where titles come back by chance. Case, accents, blanks and punctuation do not matter. A code may be
+    written backwards. What a row owns, its code and its title, is left to the checks of codes and titles.
 
     A title of public words alone (Black Wool Coat) may be in a text by chance, as may a decoy: that title with one word
     exchanged for another title's. Such titles are hits where chance gives them that lead over decoys with a probability
@@ -99,6 +100,7 @@ def find_embedded(
     own_codes = {_compact(row.product_code) for row in synthetic.products}
     codes = {_compact(row.product_code): row.product_code for row in real.products}
     codes = {code: text for code, text in codes.items() if len(code) >= _SHORTEST_CODE and any(map(str.isdigit, code))}
+    codes = {code[::-1]: text for code, text in codes.items()} | codes
     titles = _distinctive_titles(real, real_extra or {})
     words_of_all = list_public_words()
     public = {words for words in titles if words_of_all.issuperset(words)}

@@ -1,8 +1,8 @@
 """Fit a shop's pricing: price points, and for each kind of products its price levels, price factors and discounts.
 
 Prices of a kind are given by quantiles with at least k families in each step between two of them; where there are too
-few, lowest, middle and highest follow from their mean and spread. No quantile is the price of a single family: it is
-the mean of the log prices of the k families around it, and the lowest and highest follow from the outermost step.
+few, five follow from their mean and spread. No quantile is the price of a single family: it is the mean of the log
+prices of the k families around it, and the lowest and highest follow from the outermost step.
 """
 
 import math
@@ -27,7 +27,7 @@ from schemas.silhouettes import RECORDS
 _MOST_STEPS = 24
 """Most steps between the quantiles of a kind."""
 _LEAST_STEPS = 3
-"""A kind without families for so many steps has three quantiles by its mean and spread."""
+"""A kind without families for so many steps has five quantiles by its mean and spread."""
 _LEAST_PER_STEP = 4
 """Families in a step, also where k is smaller: fewer say little of the distribution."""
 _SHRINK = 6.0
@@ -35,8 +35,6 @@ _SHRINK = 6.0
 _USUAL_SPREAD = 0.25
 _DEPTHS = (2, 1, 0)
 """Names of a category's path that say a part of the shop: parent, first category, the whole shop."""
-_FEW_SPREAD = 0.1
-"""The spread to which that of few prices is shrunk."""
 _FACTOR_RANGE = (0.4, 2.5)
 _LEAST_FACTOR = 0.08
 """Smaller effects of a material on the log price are left out."""
@@ -248,7 +246,7 @@ def fit_kind_price(
         [sum(math.log(factors.get((s, w.get(id(m), "")), 1.0)) for s, w in slots_of.items()) for m in priced]
     )
     return KindPrice(
-        document=_describe(log_price, weights, priced, bounds, min_support), factors=factors, source=source
+        document=_describe(log_price, weights, priced, bounds, spread, min_support), factors=factors, source=source
     )
 
 
@@ -354,27 +352,35 @@ def _step_and_endings(
 
 
 def _describe(
-    log_price: Floats, weights: Floats, priced: Sequence[Family], bounds: tuple[float, float], min_support: int
+    log_price: Floats,
+    weights: Floats,
+    priced: Sequence[Family],
+    bounds: tuple[float, float],
+    spread: float,
+    min_support: int,
 ) -> Document:
-    """Return quantiles within the bounds: as many as the families allow, at least lowest, middle and highest."""
+    """Return quantiles within the bounds: as many as the families allow, at least five."""
     order = np.argsort(log_price, kind="stable")
     log_price, weights = log_price[order], weights[order]
     num_steps = min(count_families(priced) // max(min_support, _LEAST_PER_STEP), _MOST_STEPS)
     values = (
         _quantiles(log_price, weights, num_steps, min_support)
         if num_steps >= _LEAST_STEPS
-        else _few_quantiles(log_price, weights)
+        else _few_quantiles(log_price, weights, spread)
     )
     bounded = np.clip(np.maximum.accumulate(values), *bounds)
     return {"quantiles": [_round_price(math.exp(value)) for value in bounded]}
 
 
-def _few_quantiles(log_price: Floats, weights: Floats) -> Floats:
-    """Return lowest, middle and highest of an even distribution with the mean and the (shrunk) spread of few prices."""
+def _few_quantiles(log_price: Floats, weights: Floats, spread: float) -> Floats:
+    """Return the quantiles at 0, 1/4, ... 1 of a bell curve with the mean and the spread of few prices.
+
+    Their own spread is shrunk to the usual one of the shop. The ends are 2.1 standard deviations away.
+    """
     mean = float(np.average(log_price, weights=weights))
     squares = float(np.sum((log_price - mean) ** 2))
-    half = math.sqrt(3 * (squares + _SHRINK * _FEW_SPREAD**2) / (len(log_price) + _SHRINK))
-    return np.array([mean - half, mean, mean + half])
+    deviation = math.sqrt((squares + _SHRINK * spread**2) / (len(log_price) + _SHRINK))
+    return mean + deviation * np.array([-2.1, -0.7, 0.0, 0.7, 2.1])
 
 
 def _quantiles(log_price: Floats, weights: Floats, num_steps: int, min_support: int) -> Floats:

@@ -85,6 +85,17 @@ def change_title(change: Callable[[str], str]) -> Change:
     return lambda row: replace(row, title=change(row.title or ""))
 
 
+def exchange_halves(rows: Sequence[Product], seed: int = 0) -> list[Product]:
+    """Give each row the second half of the title of another one; prices and categories stay."""
+    words = [(row.title or "").split() for row in rows]
+    others = np.random.default_rng(seed).permutation(len(rows)).tolist()
+    halves = [
+        [*own[: (len(own) + 1) // 2], *words[other][(len(words[other]) + 1) // 2 :]]
+        for own, other in zip(words, others, strict=True)
+    ]
+    return [replace(row, title=" ".join(half)) for row, half in zip(rows, halves, strict=True)]
+
+
 def scale_prices(row: Product, factor: float) -> Product:
     """Multiply the prices of a row."""
     full, paid = row.full_price, row.price
@@ -101,6 +112,8 @@ CHANGES: dict[str, Change] = {
     "words reversed": change_title(lambda title: "  ".join(reversed(title.split()))),
     "one word added": change_title(lambda title: f"{title} Zephyr"),
     "one word left out": change_title(lambda title: " ".join(title.split()[:-1]) or title),
+    "first twelve letters": change_title(lambda title: title[:12]),
+    "first two words": change_title(lambda title: " ".join(title.split()[:2])),
     "separators": change_title(lambda title: title.upper().replace(" ", " | ")),
     "brand and size added": change_title(lambda title: f"Quandor® {title} - size XXL (EU 61)"),
     "translated colours": change_title(

@@ -92,7 +92,9 @@ def _shade_product(scene: Scene) -> tuple[Float32Array, Float32Array]:
     crumpled.height, crumpled.shade = allocate_planes(2, side)
     limp = scene.appearance.silhouette in LIMP
     flat = np.float32(scene.shot.uniform("flat", *FLATNESS) if limp else 1.0)
-    np.add(flat * scene.height, scene.drape.height, out=crumpled.height)
+    np.multiply(flat, scene.height, out=crumpled.height)
+    if scene.limpness:  # glass and metal have no creases
+        crumpled.height += scene.drape.height
     crumpled.shade[:] = 1 - np.float32(SHADOW_SHARE if limp else 0.8) * (1 - scene.shade)
     colours[window] = shade_window(crumpled, window, scene.lamp, TEXTURE_SHARE if limp else 1.0)
     return colours, alpha

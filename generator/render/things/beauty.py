@@ -39,7 +39,7 @@ def draw_candle(scene: Scene) -> None:
     half = d.uniform("width", 0.200, 0.250)
     tall = {"tumbler": 0.56, "bowl": 0.40, "tapered": 0.50}[style] * d.uniform("height", 0.92, 1.14)
     low, half = 0.80, half * (1.12 if style == "bowl" else 1.0)
-    lit = scene.shot.chance("lit", 0.4)
+    lit = scene.shot.chance("lit", 0.4) and scene.pose.room == 1  # not in snapshots, where it lies
     top, head = low - tall, 0.155 if lit else 0.06
     zoom = min(1.05 * SCALE[scene.appearance.size], 0.92 / max(2.95 * half, tall + head + 0.08))
     scene.set_camera(zoom, (0.42 * half, 0.5 * (top - head + low + 0.07)))

@@ -11,7 +11,7 @@ from generator.render import build_scene
 from generator.render.engine.cloths import build_cloths
 from generator.render.engine.curves import box
 from generator.render.engine.scene import Scene
-from generator.render.engine.solid import Placement, SolidBody, Viewpoint
+from generator.render.engine.solid import Placement, SolidBody, Viewpoint, rasterize_grid
 from generator.render.shoes.last import LENGTH, Last
 from generator.render.things.perspective import View
 from schemas.appearance import CUTS_OF, SIZES, Appearance
@@ -109,6 +109,30 @@ def test_near_surface_hides_far_one_and_sides_differ() -> None:
         assert body.visible(square.reshape(-1, 3) * 0.5).all() == (yaw > 0)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_rasterized_grid_is_that_of_testing_every_sample(seed: int) -> None:
+    """Large, narrow and tiny triangles, front and back, some of them outside the image."""
+    rng = np.random.default_rng(seed)
+    side, reach = 48, (70.0, 70.0, 6.0, 1.5)[seed]
+    place = np.stack([*rng.uniform(-0.2, 1.0, (2, 5, 5)) * reach + 10, rng.uniform(0, 1, (5, 5))], axis=-1)
+    depth, owner = np.full((side, side), -1e9, np.float32), np.zeros((side, side), np.uint8)
+    shown = np.zeros((side // 2, side // 2, 3), np.float32)
+    rasterize_grid(place, np.zeros((5, 5, 3)), (1, 2), depth, owner, shown)
+    y, x = np.mgrid[:side, :side] + 0.5
+    nearest, names = np.full((side, side), -1e9), np.zeros((side, side), np.uint8)
+    for i, j, half in itertools.product(range(4), range(4), range(2)):
+        a, b, c = place[i, j], place[i + 1, j + half], place[i + 1 - half, j + 1]
+        area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+        v = ((x - a[0]) * (c[1] - a[1]) - (y - a[1]) * (c[0] - a[0])) / area
+        w = ((b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])) / area
+        z = a[2] + v * (b[2] - a[2]) + w * (c[2] - a[2])
+        inside = (v >= 0) & (w >= 0) & (v + w <= 1) & (z > nearest)
+        nearest[inside], names[inside] = z[inside], 1 if area > 0 else 2
+    assert np.array_equal(owner, names)
+    assert (owner > 0).sum() > 20 or reach < 2
+    assert np.allclose(depth[owner > 0], nearest[owner > 0], atol=1e-5)
+
+
 def test_copies_of_a_body_are_mirrored() -> None:
     wanted = goods("sneaker")
     scene = Scene(wanted, 96, build_cloths(wanted))
@@ -136,3 +160,22 @@ def test_product_stays_inside_image_for_all_sizes_and_cuts(silhouette: str) -> N
             alpha = build_scene(wanted, 48).alpha
             border = max(alpha[0].max(), alpha[-1].max(), alpha[:, 0].max(), alpha[:, -1].max())
             assert border < 0.5, (size, word, seed)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sides_of_cushions_are_pinched_between_the_corners(seed: int) -> None:
+    wanted = goods("cushion", design_seed=seed, shot_seed=seed)
+    mask = build_scene(wanted, 96).alpha > 0.5
+    rows = np.flatnonzero(mask.any(axis=1))
+    widths = mask.sum(axis=1)[rows]
+    tenth, middle = len(rows) // 10, len(rows) // 2
+    assert widths[middle] < 0.97 * max(widths[tenth : 2 * tenth].max(), widths[-2 * tenth : -tenth].max())
+
+
+def test_buckles_of_belts_are_inside_the_image_and_metal() -> None:
+    for seed, size in itertools.product(range(6), SIZES):
+        scene = build_scene(goods("belt", design_seed=seed, shot_seed=seed, size=size), 96)
+        top = np.where(scene.top_share > 0.5, scene.top_cloth, scene.second_cloth)
+        metal = top == scene.cloth_names.index("fitting") + 1
+        assert metal.sum() > 40, (seed, size)
+        assert not any(edge.any() for edge in (metal[0], metal[-1], metal[:, 0], metal[:, -1])), (seed, size)
