@@ -164,8 +164,6 @@ def measure_split(
             for _ in range(arguments.runs):
                 yield f"epsilon {epsilon:g}", judge(partial(fit_and_generate, folder, options, arguments.num_rows))
                 for part in PARTS if arguments.without else ():
-                    if part == "expected prices" and len(options.categories or ()) < MANY_LEAVES:
-                        continue  # it has no such part
                     with without(part):
                         scores = judge(partial(fit_and_generate, folder, options, arguments.num_rows))
                     yield f"epsilon {epsilon:g} without {part}", scores

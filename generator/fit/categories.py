@@ -267,12 +267,12 @@ def _move_rare_leaves(members: Sequence[Family], min_support: int) -> tuple[list
     Raises ToileError if all records together are too few.
     """
     if count_families(members) < min_support:
-        num_families, num_rows = count_families(members), count_rows(members)
+        num_families, all_rows = count_families(members), count_rows(members)
         noun = "product family" if num_families == 1 else "product families"
         problem = f"has {num_families} {noun} with a category in the train split"
         hint = f"{min_support} are needed: fit more rows, or lower --min-support"
-        if num_rows >= 2 * max(min_support, num_families):
-            problem += f", of {num_rows} rows"
+        if all_rows >= 2 * max(min_support, num_families):
+            problem += f", of {all_rows} rows"
             hint = "rows with an equal title are one family: import it with fuller titles (--column title=THEIRS)"
         raise ToileError("the catalog", problem, hint)
     paths = [member.path or _NO_PATH for member in members]
@@ -499,7 +499,7 @@ def _guess_kinds(
         free = max(_USUAL_KINDS - len(found), 0) if found else len(sold)
         most = sorted(sold, key=lambda kind: (-sold[kind], kind))[:free]
         found |= {kind: sold[kind] / sum(sold[each] for each in most) * len(most) for kind in most}
-    sold_groups = Counter(dict.fromkeys(GROUPS, 0.0))
+    sold_groups: dict[str, float] = dict.fromkeys(GROUPS, 0.0)
     for kind, weight in found.items():
         sold_groups[RECORDS[kind].group] += weight
     group = group or find_group(path) or (max(sold_groups, key=lambda each: sold_groups[each]) if found else "clothing")

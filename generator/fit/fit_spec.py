@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from generator.fit import FitOptions
+from generator.fit import CategoryPath, FitOptions
 from generator.fit.attributes import (
     Document,
     KeptColumn,
@@ -69,7 +69,7 @@ from generator.fit.title_templates import (
     infer_titles,
     own_template,
 )
-from generator.fit.vocabulary import PALETTE, guess_market
+from generator.fit.vocabulary import PALETTE, guess_market, names_other_people
 from generator.sampling.products import compile_catalog, rows
 from schemas.catalog import MISSING_LABEL, CatalogSpec, PriceBand, Provenance, Value, title_word
 from schemas.documents import parse_document
@@ -497,7 +497,8 @@ class _Builder:
 
     def _build_titles(self, number: int, kind: FittedKind, weights: dict[str, dict[str, float]]) -> dict[str, float]:
         """Return the templates of a kind. Slot words with which a title would name another silhouette are removed."""
-        templates = self._replace_empty_slots(self.titles.templates.get(number, {}), weights)
+        own = _drop_other_people(self.titles.templates.get(number, {}), kind.path)
+        templates = self._replace_empty_slots(own, weights)
         for text in templates:
             self._drop_unfit_words(text, kind, weights)
         found: Counter[str] = Counter()
@@ -554,6 +555,14 @@ class _Builder:
                 return None
             template = true
         return template if fits_kind(template, kind.silhouette, words) else None
+
+
+def _drop_other_people(templates: Mapping[str, float], path: CategoryPath) -> dict[str, float]:
+    """Remove words such as Women's from templates of other categories."""
+    found: Counter[str] = Counter()
+    for text, count in templates.items():
+        found[drop_words(text, [word for word in text.split() if names_other_people(word, path)])] += count  # type: ignore[assignment]
+    return dict(found)
 
 
 def _names_material(template: str, words: Sequence[str]) -> bool:

@@ -92,13 +92,9 @@ _LEAST_PRICES = 6.0
 """Prices are more than noise with at least this many noise scales of families."""
 _LEAST_CELLS, _LEAST_SHOWN = 12, 4
 _LEAST_PER_GROUP = 4.0
-"""Families of a price group in a usual group of leaves, times the epsilon of the table."""
-_LEAST_PER_LEAF = 15.0
-"""The same for all prices: groups of leaves that have fewer share their prices."""
-_RECURRING = 4
-"""So many times as much where few names recur under many parents: then prices follow the names."""
-_LEAF_PART = 1 / 3
-"""Part of the core's epsilon that counts the leaves themselves, where prices are counted by groups of leaves."""
+"""Families of a price group in a usual leaf, times the epsilon of the table."""
+_FEW_GROUPS, _MANY_GROUPS = 4, 12
+"""Fewest and most price groups. More than quartiles tell less of leaves of few families than their noise costs."""
 _USUAL_CELLS, _SIZE_CELLS = 4, 5
 """Cells that usually hold most families; sizes of families count as more, because their mean depends on rare ones."""
 _ITERATIONS = 500
@@ -221,8 +217,8 @@ class Core:
     """The same of each leaf."""
     tables: tuple[Any, ...]
     """What was released: mbi's measurements."""
-    prior_LP: Floats | None
-    """What is expected of the table besides; None for nothing."""
+    prior_LP: Floats
+    """What is expected of the table besides."""
     cuts: tuple[int, ...]
     """First price cell of each group, and the number of cells."""
     noise: float
@@ -488,49 +484,24 @@ def _release_core(
     share: float,
     book: Accountant,
 ) -> Core:
-    """Release leaves by price groups, which lie between quantiles of the released prices, and estimate all cells.
-
-    With few families for each leaf, prices are counted by groups of leaves, and the leaves are counted for themselves.
-    """
-    num_leaves, is_many = len(paths), len(paths) >= MANY_LEAVES
-    families_times_epsilon = float(price_P.sum()) * book.epsilon * share
-    group_L = np.arange(num_leaves)
-    coarse = [each for each in list_partitions(paths) if each.max() + 1 < num_leaves] or [group_L]
-    recur = 2 * (int(coarse[0].max()) + 1) <= num_leaves
-    least = _LEAST_PER_LEAF * (_RECURRING if recur else 1)
-    if not is_many and families_times_epsilon / num_leaves < least:
-        share, leaf_share = share * (1 - _LEAF_PART), share * _LEAF_PART
-        families_times_epsilon *= 1 - _LEAF_PART
-        fit = [each for each in coarse if families_times_epsilon / (each.max() + 1) >= _LEAST_PER_LEAF]
-        group_L = (fit or coarse[-1:])[0]
-    else:
-        leaf_share = 0.0
-    num_groups = int(group_L.max()) + 1
-    per_group = families_times_epsilon / num_groups
-    cuts = cut_at_quantiles(price_P, 4 if is_many else int(np.clip(per_group / _LEAST_PER_GROUP, 5, 12)))
+    """Release leaves by price groups, which lie between quantiles of the released prices, and estimate all cells."""
+    num_leaves = len(paths)
+    per_leaf = float(price_P.sum()) * book.epsilon * share / num_leaves
+    most = _FEW_GROUPS if num_leaves >= MANY_LEAVES else _MANY_GROUPS
+    cuts = cut_at_quantiles(price_P, int(np.clip(per_leaf / _LEAST_PER_GROUP, _FEW_GROUPS, most)))
     price_group_P = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
-    counts_GB = np.zeros((num_groups, len(cuts) - 1), np.int64)
-    np.add.at(counts_GB, (group_L[leaf_N], price_group_P[cell_N]), 1)
-    whose = "the categories" if num_groups == num_leaves else f"{num_groups} groups of categories"
-    bins = f"{whose} x {len(cuts) - 1} groups of price cells, between released quantiles"
-    noisy_GB, scale = book.release_counts("categories by price", counts_GB, share, bins)
-    totals = [(float(noisy_GB.sum()), noisy_GB.size * scale**2), (float(price_P.sum()), len(price_P) * price_scale**2)]
+    counts_LB = np.zeros((num_leaves, len(cuts) - 1), np.int64)
+    np.add.at(counts_LB, (leaf_N, price_group_P[cell_N]), 1)
+    bins = f"the categories x {len(cuts) - 1} groups of price cells, between released quantiles"
+    noisy_LB, scale = book.release_counts("categories by price", counts_LB, share, bins)
     tables = [
-        measured(noisy_GB, ("leaf", "price"), scale, (group_L, price_group_P)),
+        measured(noisy_LB, ("leaf", "price"), scale, (np.arange(num_leaves), price_group_P)),
         measured(price_P, ("price",), price_scale),
     ]
-    if leaf_share:
-        counts_L = np.bincount(leaf_N, minlength=num_leaves)
-        noisy_L, leaf_scale = book.release_counts("categories by name", counts_L, leaf_share, "the categories")
-        totals.append((float(noisy_L.sum()), num_leaves * leaf_scale**2))
-        tables.append(measured(noisy_L, ("leaf",), leaf_scale))
-    precision = math.fsum(1 / noise for _, noise in totals)
-    total = max(math.fsum(num / noise for num, noise in totals) / precision, 1.0)
-    prior_LP = None
-    if is_many:
-        found = estimate_price_levels(noisy_GB, grid.edges[list(cuts[1:-1])], scale)
-        prior_LP = np.maximum(found.num_K, _LEAST_EXPECTED)[:, None] * spread_levels(found, grid.edges)
-        total = max(float(found.num_K.sum()), 1.0)
+    found = estimate_price_levels(noisy_LB, grid.edges[list(cuts[1:-1])], scale)
+    prior_LP = np.maximum(found.num_K, _LEAST_EXPECTED)[:, None] * spread_levels(found, grid.edges)
+    total = max(float(found.num_K.sum()), 1.0)
+    precision = 1 / (noisy_LB.size * scale**2) + 1 / (len(price_P) * price_scale**2)
     table_LP = estimate(tables, {"leaf": num_leaves, "price": len(price_P)}, total, prior_LP) + 1e-6
     return Core(
         table_LP=table_LP,

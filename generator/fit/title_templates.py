@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from generator.fit.categories import FittedKind, count_rows, group_by, limit_growth, round_borrowed
 from generator.fit.families import PREPOSITIONS, Family, count_families, find_fixed, find_type, read_title_word
-from generator.fit.vocabulary import invent_names, is_plain_word, list_terms, read_type_word
+from generator.fit.vocabulary import invent_names, is_people_word, is_plain_word, list_terms, read_type_word
 from schemas.markets import MARKETS, silhouette_noun
 
 Word = TypeVar("Word", str, tuple[str, ...])
@@ -368,7 +368,8 @@ def _list_forms(parts: _Parts, leading: Set[str]) -> _Forms:
     elif places:
         roles = {"lead": places[0], "style": places[-1]}
     slot_at = {place: f"{{{slot}}}" for slot, place in roles.items()}
-    later = [place for place, word in enumerate(after) if _is_modifier(word)] if not roles else []
+    linked = next((place for place, word in enumerate(after) if word.casefold() in _LINKS), len(after))
+    later = [place for place, word in enumerate(after[:linked]) if _is_modifier(word)] if not roles else []
     behind = {later[0]: "{style}"} if later else {}  # Robe Marlo en soie
     free = [slot for slot in _STAND_IN_SLOTS if slot not in (*before, *after)]
     spare = dict(zip((place for place in places if place not in slot_at), free, strict=False))
@@ -376,11 +377,11 @@ def _list_forms(parts: _Parts, leading: Set[str]) -> _Forms:
     def keep(*slots: str, stand_ins: bool) -> Items:
         kept = {roles[slot] for slot in slots if slot in roles}
         items = [
-            slot_at[k] if k in kept else word if _is_slot(word) else spare.get(k, "") for k, word in enumerate(before)
+            slot_at[k] if k in kept else word if _is_kept(word) else spare.get(k, "") for k, word in enumerate(before)
         ]
         if stand_ins:
             shown = behind if "style" in slots else {}
-            items += [_NOUN, *(shown.get(k, word if _is_slot(word) else "") for k, word in enumerate(after))]
+            items += [_NOUN, *(shown.get(k, word if _is_kept(word) else "") for k, word in enumerate(after))]
         else:
             items.append(_NOUN)
         return tuple(dict.fromkeys(word for word in items if word and (stand_ins or word not in _STAND_IN_SLOTS)))
@@ -388,7 +389,7 @@ def _list_forms(parts: _Parts, leading: Set[str]) -> _Forms:
     slotted = {**spare, **slot_at}
     whole = [slotted.get(k, "") if word == _RARE else word for k, word in enumerate(before)]
     full = (*(word for word in whole if word), *noun, *after)[:_MAX_TEMPLATE_WORDS]
-    loose_after = (behind.get(k, word if _is_slot(word) else "") for k, word in enumerate(after))
+    loose_after = (behind.get(k, word if _is_kept(word) else "") for k, word in enumerate(after))
     loose = (*(slotted.get(k, word) for k, word in enumerate(before)), *noun, *(word for word in loose_after if word))
     words = {slot: before[k].casefold() for slot, k in roles.items() if before[k] != _RARE}
     choices = (("lead", "style"), ("style",), ("lead",), ())
@@ -407,6 +408,11 @@ def _is_slot(word: str) -> bool:
     return word.startswith("{") and word != _RARE
 
 
+def _is_kept(word: str) -> bool:
+    """Return whether shorter forms of a title keep a word: a slot, and for whom the product is."""
+    return _is_slot(word) or is_people_word(word)
+
+
 def _is_modifier(word: str) -> bool:
     """Return whether a word may be the value of a slot: no slot itself, no type word, no preposition."""
     folded = word.casefold()
@@ -414,6 +420,7 @@ def _is_modifier(word: str) -> bool:
         not word.startswith("{")
         and len(folded) > _SHORT
         and folded not in _FUNCTION_WORDS
+        and not is_people_word(word)
         and find_type((word,)) is None
         and read_title_word("material", word) is None
         and read_title_word("pattern", word) is None

@@ -803,6 +803,21 @@ def remove_unusual(silhouettes: frozenset[str], path: Sequence[str]) -> frozense
     return silhouettes - frozenset.intersection(*unusual) or silhouettes if unusual else silhouettes
 
 
+def is_people_word(word: str) -> bool:
+    """Return whether a word says for whom a product is, and nothing else: Women's, Herren."""
+    people, rest = split_people(word)
+    return bool(people) and not rest
+
+
+def names_other_people(word: str, path: Sequence[str]) -> bool:
+    """Return whether a word says that a product is for other people than the names of its category do."""
+    said = split_people(word)[0]
+    whom = next((found for name in reversed(path) if (found := split_people(name)[0])), frozenset[str]())
+    young = frozenset({"boys", "girls"})
+    agree = said & whom or ("children" in said and whom & young) or ("children" in whom and said & young)
+    return bool(said and whom and not agree)
+
+
 @functools.cache
 def split_people(name: str) -> tuple[frozenset[str], str]:
     """Split the name of a category into keys of `PEOPLE_WORDS` and the folded rest: `MEN'S SHOES` is men, `shoes`."""

@@ -385,3 +385,68 @@ def sample_rows_abroad(name: str, num_rows: int = 240) -> list[Product]:
             )
         )
     return found
+
+
+_MARKET = {
+    "CLOTHING": ("Coat", "Jeans", "T-Shirt", "Hoodie", "Dress", "Leggings", "Polo Shirt", "Bra"),
+    "SHOES": ("Sneakers", "Boots", "Sandals", "Pumps", "Slides"),
+    "ACCESSORIES": ("Backpack", "Tote Bag", "Belt", "Cap", "Socks", "Sunglasses"),
+}
+_MARKET_TITLES = (
+    "{brand} {who}'s {style} {cloth} {word}, {colour}, {size}",
+    "{brand} {model} {word} {style} for {who} ({colour})",
+    "{BRAND} {word} {who} {style} - {colour} Size {size}",
+    "{who}'s {style} {word} with {detail} | {cloth} | {colour}",
+    "{word} with {detail} 2-pack",
+)
+_MARKET_COLOURS = ("Black", "Off White", "Navy Blue", "Dark Grey", "Heather Grey", "Olive", "Sand", "Ecru", "Rust",
+                   "Lilac", "Hot Pink", "Mint", "Cobalt", "Stone", "Coral", "Gold", "Burgundy", "Blush")  # fmt: skip
+
+
+def sample_market_rows(num_rows: int = 400, seed: int = 0) -> tuple[list[Product], dict[str, dict[str, str]]]:
+    """Sample an invented market place: titles with brands, models, people, sizes and colours; fine leaves.
+
+    Leaves of SOCKS and BRAS sell what is not drawn. Returns the rows and the cells of the column `colour`.
+    """
+    rng = random.Random(seed)
+    brands = ("Norvik", "Veltano", "Kassen", "Trilume", "Ostridge")
+    found: list[Product] = []
+    own: dict[str, dict[str, str]] = {}
+    while len(found) < num_rows:
+        who = rng.choices(("Women", "Men", "Kids"), (4, 4, 2))[0]
+        group = rng.choices(list(_MARKET), (5, 3, 3))[0]
+        word = rng.choice(_MARKET[group])
+        if who == "Men" and word in ("Dress", "Pumps", "Bra"):
+            continue
+        brand = rng.choice(brands)
+        facts = {
+            "brand": brand, "BRAND": brand.upper(), "who": who, "word": word, "model": f"X{rng.randint(10, 999)}",
+            "style": rng.choice(("Slim Fit", "Casual", "Classic", "Waterproof", "Running", "High Waist")),
+            "cloth": rng.choice(("Cotton", "Leather", "Nylon", "Recycled Polyester")),
+            "detail": rng.choice(("logo", "belt", "pockets", "hood")), "size": rng.choice(("S", "XL", "42")),
+        }  # fmt: skip
+        form, full = rng.choice(_MARKET_TITLES), round(rng.lognormvariate(4, 0.6) / 10) * 10 + 9.99
+        for colour in rng.sample(_MARKET_COLOURS, rng.randint(1, 3)):
+            code = f"{30_000_000 + len(found)}"
+            own[code] = {"colour": colour}
+            found.append(
+                Product(
+                    website_name="Bazaar Umbral",
+                    country_code="USA",
+                    currency_code="USD",
+                    brand=brand,
+                    category1_code=who.upper(),
+                    category2_code=group,
+                    category3_code=f"{word}s".replace("ss", "s").upper() if rng.random() < 0.8 else "NEW",
+                    product_code=code,
+                    title=form.format(colour=colour, **facts),
+                    full_price=full,
+                    price=full,
+                    flg_discount=0,
+                    family=f"market-{len(own)}",
+                    split="train",
+                    source="market",
+                    inferable=True,
+                )
+            )
+    return found, own

@@ -312,7 +312,7 @@ def draw_fleece_jacket(scene: Scene) -> None:
         _draw_colour_panels(scene, measures, v_neck(measures))
     draw_standing_collar(scene, measures, d.uniform("collar", 0.048, 0.062), cloth="main", puff=0.016)
     low = measures.length + 0.006
-    _draw_fastened_zip(scene, measures, low, 0.012)
+    _draw_fastened_zip(scene, measures, low, 0.011)
     hem: Curve = [(-measures.hem, low - 0.004), (0.0, low - 0.004 + measures.dip), (measures.hem, low - 0.004)]
     if scene.pose.undone < 1.0:
         scene.add_overlay(ribbon(hem, 0.012), "panel", puff=0.004, soft=0.006)

@@ -119,10 +119,13 @@ def draw_shirt_collar(
     stand: float = 0.016,
     cloth: str = "main",
     stitched: bool = True,
+    puff: float = 0.008,
+    shadow: float = 0.55,
 ) -> None:
     """Draw a turned-down collar: a stand at the back, two collar points that meet below the neck.
 
-    `spread` is the distance of the points, `depth` how low they reach.
+    `spread` is the distance of the points, `depth` how low they reach, `puff` their height and `shadow` the strength of
+    their shadow.
     """
     n = measures.neck
     back = mirrored_outline(
@@ -146,7 +149,7 @@ def draw_shirt_collar(
         shape = outline(*leaf) * (side, 1)
         grain = side * angle_down(meet, tip)
         scene.add_panel(
-            shape, cloth, puff=0.008, soft=0.012, lift=0.005, grain=grain, shadow=0.55, reach=0.013, part="collar"
+            shape, cloth, puff=puff, soft=0.012, lift=0.005, grain=grain, shadow=shadow, reach=0.013, part="collar"
         )
         if stitched:
             edge: Curve = [(n + 0.008, 0.026), (0.94 * tip[0], tip[1] - 0.010), (meet[0] + 0.010, meet[1] - 0.006)]
@@ -155,11 +158,20 @@ def draw_shirt_collar(
 
 
 def draw_open_collar(
-    scene: Scene, measures: GarmentMeasures, *, spread: float, depth: float, stand: float, cloth: str = "main"
+    scene: Scene,
+    measures: GarmentMeasures,
+    *,
+    spread: float,
+    depth: float,
+    stand: float,
+    cloth: str = "main",
+    puff: float = 0.008,
+    shadow: float = 0.6,
 ) -> None:
     """Draw the collar of a shirt that is unbuttoned at the neck: its stand behind, its leaves lying on the chest.
 
-    `spread` is how far the points reach beyond the neck, `depth` how low.
+    `spread` is how far the points reach beyond the neck, `depth` how low, `puff` their height and `shadow` the strength
+    of their shadow.
     """
     n = measures.neck
     back: Curve = [(-n, -0.004), (-0.62 * n, 0.010), (0.0, 0.014), (0.62 * n, 0.010), (n, -0.004)]
@@ -182,11 +194,11 @@ def draw_open_collar(
         scene.add_panel(
             outline(*leaf) * (side, 1),
             cloth,
-            puff=0.008,
+            puff=puff,
             soft=0.012,
             lift=0.005,
             grain=side * angle_down(low, tip),
-            shadow=0.6,
+            shadow=shadow,
             reach=0.015,
             part="collar",
         )

@@ -266,8 +266,8 @@ def _draw_details(scene: Scene, body: SolidBody, glove: Glove, layout: Layout, k
 
     t = np.linspace(0, 1, 12)
     if not glove.mitten and kind != "ribbed":
-        for u in (-0.042, 0.0, 0.042):
-            line = back(glove.fat * u * (0.62 + 0.38 * t), 0.055 + 0.115 * t)
+        for middle in (-0.042, 0.0, 0.042):
+            line = back(glove.fat * middle * (0.62 + 0.38 * t), 0.055 + 0.115 * t)
             body.add_seam(line, width=0.005, depth=0.003, dark=0.40)
             body.add_topstitch(line + np.array([0.005, 0.0, 0.0]), width=0.0028)
     if kind in ("buttoned", "strapped"):

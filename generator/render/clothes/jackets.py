@@ -85,7 +85,7 @@ def draw_quilted_jacket(scene: Scene) -> None:
             (side * (gap + 0.006), low),
         ]
         if closure == "zip":
-            draw_zipper(scene, edge, width=0.016, pull=side == 1)
+            draw_zipper(scene, edge, width=0.012, pull=side == 1)
         draw_strap(
             scene, on_side([(abs(x) + (0.014 if closure == "zip" else 0), y) for x, y in edge], side), 0.020, "self"
         )
@@ -195,7 +195,7 @@ def _draw_padded_front(
         for i in range(5):
             draw_snap(scene, 0.0, 0.170 + (end - 0.195) * i / 4, 0.0110)
     else:
-        draw_zipper(scene, [(0.0, 0.145), (0.003, 0.5 * measures.length), (0.0, end)], width=0.020)
+        draw_zipper(scene, [(0.0, 0.145), (0.003, 0.5 * measures.length), (0.0, end)], width=0.014)
 
 
 def _draw_open_collar(scene: Scene, side: int, tall: float) -> None:
@@ -208,7 +208,7 @@ def _draw_open_collar(scene: Scene, side: int, tall: float) -> None:
     ]
     leaf = outline(inner[::-1], *outer) * (side, 1)
     scene.add_panel(leaf, puff=0.024, soft=0.022, lift=0.004, shadow=0.5, quilted=True)
-    draw_zipper(scene, on_side(inner, side), width=0.014, pull=False)
+    draw_zipper(scene, on_side(inner, side), width=0.010, pull=False)
 
 
 @register_silhouette("gilet")
@@ -307,7 +307,7 @@ def draw_bomber_jacket(scene: Scene) -> None:
     standing = measures.scoop - 0.010
     end = measures.length + 0.70 * depth
     flapped = d.chance("zip flap", 0.3)
-    draw_zip_front(scene, standing, end, width=0.018)
+    draw_zip_front(scene, standing, end, width=0.013)
     if flapped:
         draw_front_edge(scene, placket_side(scene) * 0.030, measures.scoop + 0.02, measures.length)
     for side in (-1, 1):

@@ -31,7 +31,7 @@ from generator.render.engine.scene import Scene
 
 def _knit_measures(scene: Scene, scoop: float) -> GarmentMeasures:
     d = scene.design
-    chest = d.uniform("chest", 0.176, 0.193)
+    chest = d.uniform("chest", 0.186, 0.204)
     return GarmentMeasures(
         scoop=scoop,
         neck=d.uniform("neck width", 0.056, 0.070),
@@ -39,7 +39,7 @@ def _knit_measures(scene: Scene, scoop: float) -> GarmentMeasures:
         chest=chest,
         waist=chest - d.uniform("waist", -0.004, 0.014),
         hem=chest - d.uniform("hem", -0.004, 0.016),
-        length=d.uniform("length", 0.46, 0.535),
+        length=d.uniform("length", 0.43, 0.50),
         tuck=d.uniform("tuck", 0.006, 0.022),
     )
 
@@ -53,8 +53,8 @@ def draw_sweater(scene: Scene) -> None:
     )
     sleeve = sample_sleeve(
         scene,
-        d.uniform("sleeve", 0.34, 0.42),
-        d.uniform("cuff", 0.046, 0.060),
+        d.uniform("sleeve", 0.39, 0.48),
+        d.uniform("cuff", 0.039, 0.050),
         angle=d.uniform("angle", 0.18, 0.40),
         fullness=d.uniform("fullness", 1.02, 1.25),
         tuck=0.24,
@@ -100,8 +100,8 @@ def draw_cardigan(scene: Scene) -> None:
     measures = apply_fit(measures, scene.choose_cut("fit"))
     sleeve = sample_sleeve(
         scene,
-        d.uniform("sleeve", 0.34, 0.42),
-        d.uniform("cuff", 0.046, 0.058),
+        d.uniform("sleeve", 0.39, 0.48),
+        d.uniform("cuff", 0.040, 0.049),
         angle=d.uniform("angle", 0.20, 0.34),
         fullness=d.uniform("fullness", 1.0, 1.15),
         tuck=0.22,
@@ -176,7 +176,7 @@ def _draw_fallen_open(scene: Scene, measures: GarmentMeasures, gap: float, low: 
 def draw_hoodie(scene: Scene) -> None:
     """Draw a hoodie with drawstrings and a pouch pocket; metal hardware is a zip, eyelets and cord ends."""
     d = scene.design
-    chest = d.uniform("chest", 0.176, 0.193)
+    chest = d.uniform("chest", 0.186, 0.204)
     hood, wide = d.uniform("hood", 0.120, 0.155), d.uniform("hood width", 0.096, 0.116)
     measures = GarmentMeasures(
         scoop=0.070,
@@ -185,12 +185,12 @@ def draw_hoodie(scene: Scene) -> None:
         chest=chest,
         waist=chest - d.uniform("waist", 0.0, 0.016),
         hem=chest - d.uniform("hem", 0.0, 0.018),
-        length=d.uniform("length", 0.47, 0.545),
+        length=d.uniform("length", 0.45, 0.52),
         tuck=d.uniform("tuck", 0.008, 0.020),
     )
     measures = apply_fit(measures, scene.choose_cut("fit"))
     sleeve = sample_sleeve(
-        scene, d.uniform("sleeve", 0.34, 0.41), 0.046, angle=d.uniform("angle", 0.18, 0.40), fullness=1.12, tuck=0.24
+        scene, d.uniform("sleeve", 0.38, 0.46), 0.041, angle=d.uniform("angle", 0.18, 0.40), fullness=1.12, tuck=0.24
     )
     measures = place_garment(scene, measures, 1.15, top=-hood, sleeve=sleeve)
     arms = draw_sleeves(scene, measures, sleeve, puff=0.022)

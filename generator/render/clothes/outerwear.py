@@ -149,7 +149,7 @@ def draw_coat(scene: Scene) -> None:
     pocket_y = min(0.41, measures.length - 0.15)
     draw_pockets(scene, kind, 0.062, 0.128, pocket_y, 0.036)
     if closure == "zip":
-        draw_zip_front(scene, measures.scoop + 0.004, measures.length - 0.08, width=0.018)
+        draw_zip_front(scene, measures.scoop + 0.004, measures.length - 0.08, width=0.013)
     elif closure == "belt":
         draw_waist_belt(scene, measures, tied=d.chance("knot", 0.7), width=0.042)
     else:
@@ -209,7 +209,7 @@ def draw_car_coat(scene: Scene) -> None:
         scene, measures, spread=d.uniform("spread", 0.030, 0.052), depth=d.uniform("points", 0.100, 0.130), stand=0.024
     )
     if closure == "zip":
-        draw_zip_front(scene, measures.scoop + 0.006, measures.length - 0.02, width=0.018)
+        draw_zip_front(scene, measures.scoop + 0.006, measures.length - 0.02, width=0.013)
     else:
         draw_button_row(scene, 0.0, measures.scoop + 0.050, last, d.choice("buttons", (3, 4, 5)), 0.0160, hole=0.024)
     for each_arm in arms:

@@ -1,6 +1,7 @@
 """Draw T-shirts, polo shirts and shirts."""
 
 import math
+from dataclasses import replace
 
 from generator.render.clothes.collars import (
     draw_collar_button,
@@ -37,28 +38,29 @@ def _sample_sleeve(scene: Scene, short: float, cuffs: tuple[float, float]) -> Sl
     d = scene.design
     if scene.choose_cut("sleeve") == "short":
         return sample_sleeve(
-            scene, short, cuffs[0] + d.uniform("mouth", 0.0, 0.018), angle=d.uniform("angle", 0.42, 0.88)
+            scene, short, cuffs[0] + d.uniform("mouth", 0.0, 0.018), angle=d.uniform("angle", 0.60, 1.08)
         )
-    return sample_sleeve(scene, d.uniform("long sleeve", 0.37, 0.44), cuffs[1], angle=d.uniform("hang", 0.18, 0.40))
+    return sample_sleeve(scene, d.uniform("long sleeve", 0.43, 0.51), cuffs[1], angle=d.uniform("hang", 0.18, 0.40))
 
 
 @register_silhouette("t-shirt")
 def draw_t_shirt(scene: Scene) -> None:
     """Draw a T-shirt: short or long sleeves, a ribbed round or V neck, a straight body."""
     d, pointed = scene.design, scene.choose_cut("neckline") == "v"
-    chest = d.uniform("chest", 0.192, 0.212)
+    chest = d.uniform("chest", 0.196, 0.215)
     measures = GarmentMeasures(
         scoop=d.uniform("v depth", 0.125, 0.160) if pointed else d.uniform("scoop", 0.040, 0.080),
         neck=d.uniform("neck", 0.058, 0.086),
-        shoulder=chest + d.uniform("shoulder", -0.004, 0.014),
+        shoulder=chest * d.uniform("shoulder", 0.85, 1.0),
+        slope=d.uniform("slope", 0.048, 0.078),
         chest=chest,
-        armhole=d.uniform("armhole", 0.170, 0.205),
+        armhole=d.uniform("armhole", 0.165, 0.195),
         waist=chest - d.uniform("waist", -0.008, 0.022),
         hem=chest + d.uniform("hem", -0.010, 0.030),
         length=d.uniform("length", 0.53, 0.61),
     )
     measures = apply_fit(measures, scene.choose_cut("fit"))
-    made = _sample_sleeve(scene, d.uniform("sleeve", 0.085, 0.18), (0.068, 0.046))
+    made = _sample_sleeve(scene, d.uniform("sleeve", 0.076, 0.148), (0.066, 0.039))
     measures = place_garment(scene, measures, 1.30, sleeve=made)
     neckline = v_neck(measures) if pointed else round_neck(measures)
     arms = draw_sleeves(scene, measures, made)
@@ -88,7 +90,7 @@ def draw_polo_shirt(scene: Scene) -> None:
         length=d.uniform("length", 0.53, 0.61),
     )
     measures = apply_fit(measures, scene.choose_cut("fit"))
-    made = _sample_sleeve(scene, d.uniform("sleeve", 0.12, 0.18), (0.062, 0.046))
+    made = _sample_sleeve(scene, d.uniform("sleeve", 0.10, 0.16), (0.062, 0.040))
     measures = place_garment(scene, measures, 1.28, sleeve=made)
     arms = draw_sleeves(scene, measures, made)
     draw_inside_back(scene, measures, 0.09, "main")
@@ -132,29 +134,41 @@ def draw_shirt(scene: Scene) -> None:
     chest = d.uniform("chest", 0.182, 0.201)
     measures = GarmentMeasures(
         scoop=0.066 if not undone else 0.095 + 0.20 * min(undone, 0.4),
-        neck=0.056,
+        neck=d.uniform("neck", 0.046, 0.056),
         shoulder=chest + d.uniform("shoulder", 0.002, 0.016),
         chest=chest,
         waist=chest * d.uniform("waist", 0.87, 1.0),
         hem=chest * d.uniform("hem", 0.94, 1.05),
-        length=d.uniform("length", 0.56, 0.65),
+        armhole=d.uniform("armhole", 0.165, 0.185),
+        length=d.uniform("length", 0.52, 0.60),
         dip=0.0,
     )
     measures = apply_fit(measures, scene.choose_cut("fit"))
-    made = _sample_sleeve(scene, d.uniform("sleeve", 0.14, 0.20), (0.062, 0.048))
-    measures = place_garment(scene, measures, 1.22, top=-0.03, sleeve=made)
+    made = _sample_sleeve(scene, d.uniform("sleeve", 0.13, 0.18), (0.060, 0.040))
+    stand = 0.016 + 0.020 * scene.shot.uniform("collar stand", 0.0, 1.0)
+    measures = place_garment(scene, measures, 1.22, top=-0.045, sleeve=made)
     arms = draw_sleeves(scene, measures, made)
     draw_inside_back(scene, measures, measures.scoop + 0.02, "main")
     tail = d.uniform("tail", 0.006, 0.056)
+    side_length = measures.length - 0.4 * tail
     hem: list[Curve] = [
         [
-            (measures.hem, measures.length - 0.4 * tail),
+            (measures.hem, side_length),
             (0.82 * measures.hem, measures.length + 0.1 * tail),
             (0.5 * measures.hem, measures.length + 0.9 * tail),
             (0.0, measures.length + tail),
         ]
     ]
-    draw_body(scene, measures, v_neck(measures), puff=0.013, soft=0.024, volume=0.010, shadow=0.4, hem=hem)
+    draw_body(
+        scene,
+        replace(measures, length=side_length),
+        v_neck(measures),
+        puff=0.010,
+        soft=0.024,
+        volume=0.008,
+        shadow=0.3,
+        hem=hem,
+    )
     for side in (-1, 1):  # the yoke continues over the shoulder
         scene.add_seam(
             on_side([(measures.neck + 0.016, 0.030), (measures.shoulder - 0.004, measures.slope + 0.022)], side),
@@ -170,16 +184,18 @@ def draw_shirt(scene: Scene) -> None:
             scene.add_seam(on_side(dart, side), dark=0.20, width=0.0035)
     _draw_chest_pockets(scene)
     low = measures.length + tail
-    depth, spread = d.uniform("points", 0.085, 0.120), d.uniform("spread", 0.014, 0.058)
+    depth, spread = d.uniform("points", 0.078, 0.112), d.uniform("spread", 0.014, 0.058)
     button = d.choice("button cloth", ("shell", "shell", "self", "tape")), d.uniform("button", 0.0050, 0.0076)
     if undone >= 1.0:
         _draw_open_shirt(scene, measures, low, button)
     else:
         _draw_buttoned_front(scene, measures, low, button)
     if undone:
-        draw_open_collar(scene, measures, spread=0.4 * spread + 0.022, depth=0.95 * depth, stand=0.022)
+        draw_open_collar(
+            scene, measures, spread=0.4 * spread + 0.022, depth=0.95 * depth, stand=stand, puff=0.005, shadow=0.4
+        )
     else:
-        draw_shirt_collar(scene, measures, spread=spread, depth=depth, stand=0.020)
+        draw_shirt_collar(scene, measures, spread=spread, depth=depth, stand=stand, puff=0.005, shadow=0.4)
         if d.chance("button-down", 0.35):
             for side in (-1, 1):
                 draw_button(scene, side * (measures.neck * 0.70 + 0.92 * spread), depth - 0.013, 0.0055, button[0])

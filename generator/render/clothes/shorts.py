@@ -56,8 +56,8 @@ def draw_shorts(scene: Scene) -> None:
     sporty = style in SPORTY
     length = d.uniform("length", 0.340, 0.396) * SHORTS_LENGTHS[scene.appearance.size]
     boxy = 1.15 if scene.appearance.size == "child" else 1.0
-    waist, hip = d.uniform("waist", 0.118, 0.140) * boxy, (0.163 + d.uniform("hips", -0.006, 0.010) + EASE[fit]) * boxy
-    waist = min((0.84 if sporty else 1.0) * waist, hip - 0.018)  # elastic gathers the waist
+    hip = (0.163 + d.uniform("hips", -0.006, 0.010) + EASE[fit]) * boxy
+    waist = hip * (d.uniform("elastic", 0.60, 0.74) if sporty else d.uniform("waist", 0.76, 0.95))
     half_leg = d.uniform("leg width", *LEG_WIDTHS[fit]) * boxy
     legs = LegMeasures(
         waist=waist,
@@ -175,11 +175,11 @@ def _lay_leg(scene: Scene, side: int, legs: LegMeasures, slant: float) -> Leg:
     gap = 0.003 + (low - legs.crotch) * math.tan(angle)
     rise = 2.0 * legs.half_leg * math.sin(0.8 * angle + slant)
     end = (gap + 2.0 * legs.half_leg * math.cos(0.8 * angle + slant), low - rise)
-    spread, hip_at = end[0] - legs.hip, min(0.125, 0.48 * end[1])
+    spread, hip_at = end[0] - legs.hip, min(0.135 - 0.035 * min(pose.slack, 1.0), 0.46 * end[1])
     full = pose.slack * shot.uniform(f"leg full {side}", -0.010, 0.010)
     outer = [
         (legs.waist, 0.0),
-        (legs.waist + 0.44 * (legs.hip - legs.waist), 0.36 * hip_at),
+        (legs.waist + 0.48 * (legs.hip - legs.waist), 0.38 * hip_at),
         (legs.hip - 0.003 + 0.16 * spread, hip_at),
         (legs.hip + 0.58 * spread + full, hip_at + 0.5 * (end[1] - hip_at)),
         end,
@@ -199,6 +199,8 @@ def _draw_leg(scene: Scene, legs: LegMeasures, leg: Leg, *, gathered: bool, pres
         folds += pull_folds(rng, a, b, rng.uniform(0.004, 0.008), rng.uniform(0.006, 0.011), fork=0.2)
     if gathered:
         folds += waist_gathers(scene, side, legs)
+    strong = 1.0 + 0.4 * scene.pose.slack
+    folds = [fold._replace(depth=strong * fold.depth) for fold in folds if isinstance(fold, Crease)]
     if pressed:
         folds.append(Crease((side * 0.52 * legs.hip, 0.07), (side * leg.step, legs.length + 0.05), 0.009, 0.006))
     sag = 0.006 + 0.5 * (inner[-1][1] + outer[-1][1])

@@ -268,6 +268,8 @@ def _draw_skirt_body(scene: Scene, skirt: SkirtMeasures, hem: Hem) -> None:
         folds += gathers(scene, "gathers", waist, skirt.band, 0.55 * length)
     if style == "tiered":
         folds += tier_folds(scene, tiers_of(_side(skirt), TIER_SHARES, hem))
+    strong = 1.0 + 0.7 * scene.pose.slack
+    folds = [f._replace(depth=strong * f.depth) if isinstance(f, Crease) else f for f in folds]
     top: Curve = [(0.0, skirt.band + 0.010), (waist, skirt.band - 0.006)]
     _draw_back_hem(scene, hem, 0.028 if style == "tulle" else 0.0)
     scene.add_panel(

@@ -15,6 +15,11 @@ SMALL_PRINTS = ("dress", "skirt")
 """Silhouettes whose patterns are smaller: they are sewn from light cloth."""
 KNITTED = ("knit", "cable-knit", "wool", "cashmere", "jersey", "boucle", "shearling")
 """Materials whose collars and cuffs are knitted bands."""
+COIL_ZIPS = (
+    *("puffer-jacket", "parka", "windbreaker", "track-jacket", "bomber-jacket", "fleece-jacket", "quilted-jacket"),
+    *("coat", "gilet", "cardigan"),
+)
+"""Silhouettes whose zips without metal are plastic coils dyed like the cloth."""
 DYES = ("#a52a32", "#27407c", "#2f6b4f", "#d8a63a", "#c9788c", "#e9e4d8", "#1b1c20", "#7fa6c9", "#6d6f73")
 """Second colours of printed and woven patterns."""
 PLACED_PRINTS = ("t-shirt", "sweater", "hoodie")
@@ -43,7 +48,7 @@ def build_cloths(appearance: Appearance) -> dict[str, Cloth]:
         "cord": Cloth(palette(colour).second, "canvas"),
         "shell": Cloth(mix(CREAM, colour, 0.12), "horn"),
         "fitting": _fitting(appearance.hardware, "metal"),
-        "teeth": _fitting(appearance.hardware, "teeth"),
+        "teeth": _zip_teeth(appearance, colour),
         "tape": Cloth(colour * 0.45, "canvas"),
         "sole": Cloth(linear("#e9e6de"), "rubber"),
         "print": Cloth(palette(colour, 0.92, style.dye).contrast, "horn"),
@@ -79,6 +84,13 @@ def build_cloths(appearance: Appearance) -> dict[str, Cloth]:
 
 def _fitting(hardware: str, material: str) -> Cloth:
     return Cloth(HORN, "horn") if hardware == "none" else Cloth(linear(METALS[hardware]), material)
+
+
+def _zip_teeth(appearance: Appearance, colour: Colour) -> Cloth:
+    """Return the teeth of zips: metal, horn, or for outerwear without metal a plastic coil near its colour."""
+    if appearance.hardware == "none" and appearance.silhouette in COIL_ZIPS:
+        return Cloth(mix(colour * np.float32(0.55), INK, 0.25), "horn")
+    return _fitting(appearance.hardware, "teeth")
 
 
 def has_placed_print(appearance: Appearance) -> bool:

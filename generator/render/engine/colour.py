@@ -1,5 +1,6 @@
 """Colours in linear light, and the palette that a pattern derives from one ground colour."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +13,17 @@ BLACKEST = 0.010
 """Reflectance of the darkest dye; pure black would hide all folds."""
 
 
+@functools.lru_cache(maxsize=1024)
 def linear(code: str) -> Colour:
-    """Return the linear colour of an sRGB code #rrggbb, limited to the reflectance of dyed cloth (IEC 61966-2-1)."""
+    """Return the linear colour of an sRGB code #rrggbb, limited to the reflectance of dyed cloth (IEC 61966-2-1).
+
+    The array is read-only, as all callers share it.
+    """
     srgb = np.array([int(code[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     light = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    return (BLACKEST + (0.90 - BLACKEST) * light).astype(np.float32)
+    colour = (BLACKEST + (0.90 - BLACKEST) * light).astype(np.float32)
+    colour.flags.writeable = False
+    return colour
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:

@@ -20,8 +20,8 @@ from generator.render.engine.scene import Scene, Window
 from generator.render.engine.shading import (
     FILM_STEPS,
     accumulate_surface,
-    cloth_weights,
     composite,
+    gather_cloth,
     shade_backdrop,
     shade_pixels,
     tone_map,
@@ -125,13 +125,14 @@ def _evaluate_materials(scene: Scene, window: Window, u: Float32Array, v: Float3
     top, under = (np.ascontiguousarray(plane[window]).ravel() for plane in (scene.top_cloth, scene.second_cloth))
     share, u, v = np.ascontiguousarray(scene.top_share[window]).ravel(), u.ravel(), v.ravel()
     look = np.zeros((top.size, 9), np.float32)
+    places, found = np.empty(top.size, np.int64), np.empty((3, top.size), np.float32)
     num_cloths = len(scene.cloth_names)
     used = np.bincount(top, minlength=num_cloths + 1) + np.bincount(under, minlength=num_cloths + 1)
     for label in (np.flatnonzero(used[1:]) + 1).tolist():
-        name, index = scene.cloth_names[label - 1], np.flatnonzero((top == label) | (under == label))
-        weight = np.empty(index.size, np.float32)
-        cloth_weights(index, label, top, share, weight)
-        made = evaluate_surface(scene.cloths[name], u[index], v[index], 1 / scene.zoom)
+        count = gather_cloth(label, (top, under), share, (u, v), places, found)
+        index = places[:count]
+        weight, cloth_u, cloth_v = (row[:count] for row in found)
+        made = evaluate_surface(scene.cloths[scene.cloth_names[label - 1]], cloth_u, cloth_v, 1 / scene.zoom)
         finish = made.finish
         height = np.asarray(np.broadcast_to(finish.height, index.shape), np.float32)
         effects = float(finish.gloss), float(finish.sheen), float(finish.metal), finish.tightness, float(finish.brush)

@@ -317,8 +317,12 @@ def line_distance(
                     if dashed and (t < 0 or t > 1):
                         continue
                     t = min(max(t, 0.0), 1.0)
-                    distance = math.hypot(px - t * dx, py - t * dy)
-                    if distance < reach and distance < away[i, j]:
+                    off_x, off_y = px - t * dx, py - t * dy
+                    square = off_x * off_x + off_y * off_y
+                    if square >= reach * reach:
+                        continue
+                    distance = math.sqrt(square)
+                    if distance < away[i, j]:
                         away[i, j] = distance
                         place[i, j] = walked + t * long
         walked += long

@@ -18,13 +18,29 @@ FILM_STEPS = 8192
 
 
 @njit_cached
-def cloth_weights(
-    index: npt.NDArray[np.int64], label: int, top: UInt8Array, share: Float32Array, weight: Float32Array
-) -> None:
-    """Compute the share of a cloth at some pixels (flat indices): that of the top cloth, or its complement."""
-    for n in range(index.shape[0]):
-        k = index[n]
-        weight[n] = share[k] if top[k] == label else 1 - share[k]
+def gather_cloth(
+    label: int,
+    owners: tuple[UInt8Array, UInt8Array],
+    share: Float32Array,
+    coordinates: tuple[Float32Array, Float32Array],
+    index: npt.NDArray[np.int64],
+    found: Float32Array,
+) -> int:
+    """Find the pixels (flat indices) of a cloth; return their number.
+
+    `owners` are the top and the second cloth of each pixel. The rows of `found` are its share of each pixel that is
+    found (that of the top cloth, or its complement) and the texture coordinates there.
+    """
+    top, under = owners
+    u, v = coordinates
+    count = 0
+    for k in range(top.shape[0]):
+        if top[k] == label or under[k] == label:
+            index[count] = k
+            found[0, count] = share[k] if top[k] == label else 1 - share[k]
+            found[1, count], found[2, count] = u[k], v[k]
+            count += 1
+    return count
 
 
 @njit_cached

@@ -501,6 +501,21 @@ def test_accuracy_at_a_large_epsilon(tmp_path: Path) -> None:
     assert np.mean([family.discount_percent > 0 for family in made.families]) == pytest.approx(0.3, abs=0.05)
 
 
+def test_leaves_of_one_parent_have_their_own_prices() -> None:
+    prices = {path: 20.0 * 2**number for number, path in enumerate(fit_table.PATHS[:8])}
+    families = [
+        Family(
+            path=path, kind=None, full_price=price, discount_percent=0, label=None, num_colourways=1, material=None,
+            pattern=None, colour=None,
+        )
+        for path, price in prices.items() for _ in range(60)
+    ]  # fmt: skip
+    made = synthesize(families, replace(OPTIONS, categories=tuple(prices), keep=()), rng=np.random.default_rng(1))
+    for path, price in prices.items():
+        found = [family.full_price or 0.0 for family in made.families if family.path == path]
+        assert price / 2 < np.median(found) < price * 2
+
+
 def test_shrinking_keeps_sums_and_lessens_the_error() -> None:
     """James-Stein: nearer to the true counts than the noisy ones, however far the base is from the true counts."""
     rng = np.random.default_rng(0)

@@ -167,10 +167,15 @@ def write_lines(place: Path) -> Path:
     return fit_table.write_folder(place, audit_tables.invent_sports_rows(0))
 
 
+def write_market(place: Path) -> Path:
+    """A shop of messy titles and rare leaves, some of which sell what is not drawn."""
+    return fit_table.write_folder(place, *fit_table.sample_market_rows())
+
+
 @pytest.mark.parametrize(
     "write",
-    [import_example_shop, write_sports, write_designer, write_lines],
-    ids=["shop", "sports", "designer", "lines"],
+    [import_example_shop, write_sports, write_designer, write_lines, write_market],
+    ids=["shop", "sports", "designer", "lines", "market"],
 )
 def test_type_word_of_every_title_is_the_silhouette(write: Callable[[Path], Path], tmp_path: Path) -> None:
     k = 2 if write is import_example_shop else 5
@@ -182,6 +187,30 @@ def test_type_word_of_every_title_is_the_silhouette(write: Callable[[Path], Path
         (title, drawn) for title, drawn in titles if (match := find_kind(title)) is None or match.silhouette != drawn
     ]
     assert not wrong
+
+
+def test_titles_are_for_the_people_of_their_category_and_end_before_what_comes_with_it(tmp_path: Path) -> None:
+    """No women's cap in KIDS, no `Coat pockets` of `Coat with pockets`, no size or brand; colours are the column's."""
+    rows, own = fit_table.sample_market_rows()
+    spec = as_spec(fit(fit_table.write_folder(tmp_path / "rows", rows, own), FitOptions()), tmp_path / "spec.yaml")
+    made = list(sample_products(spec, 0, 0, 1000))
+    assert len({row.title for row in made}) > 100
+    words = {
+        "MEN": {"women", "women's", "kids"},
+        "WOMEN": {"men", "men's", "kids"},
+        "KIDS": {"men", "women", "women's"},
+    }
+    for row in made:
+        said = (row.title or "").casefold().split()
+        assert not words[row.category1_code or ""] & set(said), (row.category1_code, row.title)
+        assert not {"norvik", "kassen", "trilume"} & set(said)
+        for detail in {"pockets", "logo"} & set(said):
+            assert said[said.index(detail) - 1] == "with", row.title
+    assert any("women" in (row.title or "").casefold() for row in made)
+    known = {read_colour(cells["colour"]) for cells in own.values()}
+    assert set(spec.attributes["colour"].values) <= known
+    hers = {(row.attributes or {})["silhouette"] for row in made if row.category1_code == "MEN"}
+    assert not hers & {"dress", "skirt", "pump"}
 
 
 def test_titles_vary_as_those_of_the_shop_with_invented_names_for_rare_words(tmp_path: Path) -> None:

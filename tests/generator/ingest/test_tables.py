@@ -798,7 +798,7 @@ def test_levels_that_are_kept(
 
 def write_workbook(
     path: Path,
-    sheets: Mapping[str, Sequence[Sequence[str | float | None]]],
+    sheets: Mapping[str, Sequence[Sequence[Any]]],
     merged: Sequence[str] = (),
     hidden: str = "",
 ) -> Path:
@@ -843,7 +843,7 @@ HEADER = ("Category", "SKU", "Product name", "Price (EUR)")
 
 def test_workbook_as_people_have_it(tmp_path: Path) -> None:
     """Several sheets, one of them hidden, a title above the header, merged cells, numbers as text and as numbers."""
-    products = [
+    products: list[tuple[Any, ...]] = [
         ("Spring 2026", None, None, None),
         (None, None, None, None),
         HEADER,
@@ -853,7 +853,7 @@ def test_workbook_as_people_have_it(tmp_path: Path) -> None:
         (None, 10.0, "Beanie", None),
         (None, None, None, None),
     ]
-    sheets = {
+    sheets: dict[str, list[tuple[Any, ...]]] = {
         "Notes": [("Made by", "us")],
         "Old": [HEADER, *[("X", n, "Y", n + 1) for n in range(40)]],
         "Products": products,

@@ -289,6 +289,18 @@ def test_product_fills_image_and_stays_inside(silhouette: str) -> None:
         assert 0.04 < float((alpha > 0.5).mean()) < 0.75, (size, seed)
 
 
+@pytest.mark.parametrize("silhouette", ["shorts", "swim-shorts"])
+def test_legs_of_shorts_lie_apart_and_end_at_an_angle(silhouette: str) -> None:
+    for seed in range(12):
+        scene = build_scene(appearance(silhouette, design_seed=seed, shot_seed=seed), 112, "snapshot")
+        rows, columns = np.nonzero(scene.alpha > 0.5)
+        waist, half = columns[rows == rows.min() + 3], 0.5 * (columns.min() + columns.max())
+        assert np.ptp(waist) < 0.92 * np.ptp(columns), seed  # shorts are widest at the ends of the legs
+        left = [rows[columns == column].max() for column in range(columns.min() + 4, round(half) - 6)]
+        assert max(left) - left[0] >= 2, seed  # the outer corner of an end is higher than its inner one
+        assert np.diff(np.flatnonzero(scene.alpha[max(left) - 3] > 0.5)).max() > 1, seed  # a gap between the legs
+
+
 def test_silhouettes_differ_in_outline() -> None:
     masks = {silhouette: build_scene(appearance(silhouette), 64).alpha > 0.5 for silhouette in SILHOUETTES}
     for (a, mask_a), (b, mask_b) in itertools.combinations(masks.items(), 2):
