@@ -81,7 +81,7 @@ _PARTS_SLACK = 1.25
 _WORD_SLACK = 1.5
 """The same for catalogs without prices, where words have the place of prices."""
 _KNOWN = 10
-"""Of so many designs of the fit twin one is kept apart, to see how many of its designs are known."""
+"""Of so many families of the fit twin one is kept apart, to see how many of its designs are known."""
 _MARGIN = 0.01
 """A twin may have this share of unknown designs more than a fit twin, and what chance adds."""
 _SIGMAS = 4.5
@@ -419,7 +419,7 @@ class FitTwin:
 
     designs: Designs
     apart: Designs
-    """Others, to see how many designs of such a twin are not in `designs`."""
+    """Those of other families, to see how many designs of such a twin are not in `designs`."""
     priced: bool
     parts: Designs
     """The designs with parts of their titles; see `cut_titles`."""
@@ -430,7 +430,7 @@ def encode_fit_twin(table: AuditTable, twin: AuditTable) -> FitTwin:
     titles, priced = fold_titles(table), has_prices(table)
     ranks = None if priced else rank_words(titles)
     designs = encode_designs(twin, fold_titles(twin, table), ranks)
-    apart = np.arange(len(designs)) % _KNOWN == 0
+    apart = designs.family % _KNOWN == 0  # whole families: rows of a family, such as colours, have its price
     return FitTwin(
         designs=designs.select(~apart),
         apart=designs.select(apart),

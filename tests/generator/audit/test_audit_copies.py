@@ -19,7 +19,9 @@ from generator.audit.copies import (
     NEAR_ROWS,
     ROWS,
     CopyTest,
+    Designs,
     FitTwin,
+    Matches,
     Rule,
     calibrate_prices,
     count_matches,
@@ -420,6 +422,20 @@ def test_fit_twin_is_the_control_of_twins_only(sports: Table, designer: Table) -
             ]
         )
         assert not looks(table[0])
+
+
+def test_honest_twins_have_as_many_designs_that_the_fit_twin_has_not_as_another_part_of_it(sports: Table) -> None:
+    fit_twin, real = fit_twin_of(sports), sports[1].table
+    assert not np.intersect1d(fit_twin.apart.family, fit_twin.designs.family).size
+
+    def share(designs: Designs, matches: Matches) -> float:
+        own = count_matches(designs, matches.real, NEAR_ROWS) == 0
+        return float((count_matches(designs, fit_twin.designs, NEAR_ROWS)[own] == 0).mean())
+
+    seeds = range(1, 6)  # the fit twin has seed 0
+    catalogs = [match_catalogs(real, encode_products(twin_of(sports, seed))) for seed in seeds]
+    expected = share(fit_twin.apart, catalogs[0])
+    assert np.mean([share(each.repeats, each) for each in catalogs]) == pytest.approx(expected, abs=0.04)
 
 
 def test_chance_of_the_fit_twin_is_the_share_of_twins_that_match(sports: Table) -> None:
