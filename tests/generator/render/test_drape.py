@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.ndimage import label
 
 from generator.render import PARTS, build_scene
+from generator.render.camera.snapshot import project_mask
 from generator.render.engine.drape import lay_drape, shift_points
 from generator.render.engine.kernels import gather_threads
 from generator.render.engine.lamps import STUDIOS, choose_studio, studio_lamp, window_lamp
@@ -81,6 +83,25 @@ def test_shifts_are_small_and_keep_order() -> None:
         assert 0.001 < np.abs(dx).mean() < 0.04
         assert np.diff(sheet[0] + dx, axis=1).min() > -0.002  # cloth is nowhere turned over by more than a pixel
         assert np.diff(sheet[1] + dy, axis=0).min() > -0.002
+
+
+@pytest.mark.parametrize(
+    ("design_seed", "shot_seed", "size"), [(1883167126, 110273358, "small"), (825601945, 1757774307, "medium")]
+)
+def test_no_speck_of_the_product_lies_beside_it(design_seed: int, shot_seed: int, size: str) -> None:
+    appearance = Appearance(
+        silhouette="swim-shorts",
+        colour="#17181a",
+        material="nylon",
+        size=size,
+        design_seed=design_seed,
+        shot_seed=shot_seed,
+    )
+    scene = build_scene(appearance, 336, "snapshot")
+    assert label(scene.alpha > 0.3)[1] == 1
+    parts, number = label(project_mask(scene) > 0.3, np.ones((3, 3)))
+    sizes = np.bincount(parts.ravel())[1:]
+    assert number == 1, sizes
 
 
 def test_drape_depends_on_the_shot_only() -> None:
