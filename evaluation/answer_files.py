@@ -65,7 +65,7 @@ _PREDICTED = re.compile(
     r"|(?:pred(?:icted|iction)?|model|guess|estimate)$"
 )
 _NUMBERED = re.compile(r"(.*[^\W\d_])[\s_-]*\d{1,3}")
-_SHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".ods", ".numbers"})
+_SHEETS = frozenset({".xlsb", ".numbers"})
 _FAILURE = "[LMMS_EVAL_REQUEST_FAILED"
 """Beginning of what lmms-eval writes in place of an answer where its request failed."""
 _TEXT_KEYS = (

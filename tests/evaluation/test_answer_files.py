@@ -35,6 +35,7 @@ from schemas.evaluation import EvaluationSpec, read_predictions
 from schemas.product import Product
 from schemas.result import read_comparison, read_result
 from tests.helpers.shard_fixture import in_split, products, table_model, write_shards
+from tests.helpers.workbooks import write_workbook
 from toile.cli import main
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
@@ -341,10 +342,20 @@ def test_files_without_code_or_answer_are_refused(
     assert caught.value.hint
 
 
+def test_answers_in_a_workbook_are_those_of_the_same_csv(tmp_path: Path) -> None:
+    rows = [("code", "answer"), *((code, TEXT) for code in CODES[:3])]
+    (tmp_path / "a.csv").write_text("\n".join(f'{code},"{text}"' for code, text in rows))
+    workbook = write_workbook(tmp_path / "a.xlsx", {"Sheet1": rows})
+    (from_csv, *_), (from_sheet, *_) = (read_answers([path], CODES) for path in (tmp_path / "a.csv", workbook))
+    assert [(each.code, each.text) for each in from_sheet] == [(each.code, each.text) for each in from_csv]
+    assert len(from_sheet) == 3
+
+
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("a.xlsx", b"PK", "is no kind of answer file"),
+        ("a.numbers", b"PK", "is no kind of answer file"),
+        ("a.xlsx", b"PK", "is not a readable workbook"),
         ("a.eval", b"no zip", "is not a readable log of inspect"),
         ("a.json", b"{", "is not readable JSON"),
         ("a.json", b"[1, 2]", "holds no records"),
