@@ -22,7 +22,7 @@ SHIFTS = ((0.34, 0.0070), (0.13, 0.0030), (0.05, 0.0012))
 """Cell and size of the random shifts of limp cloth, as shares of the sheet."""
 GATHER = 0.010
 """Shift against the slope of a fold, as a share of the sheet."""
-MOST_GATHERED = 0.02
+MAX_GATHER = 0.02
 """Largest such shift: beyond, a point past a steep crease would see the product again, as a speck beside it."""
 PLACES = 4096.0
 """Offset that keeps all places in the noise tile positive, in texels."""
@@ -150,6 +150,6 @@ def shift_points(x: Float32Array, y: Float32Array, drape: Drape, shot: Variation
     rows, columns = drape.slope_x.shape
     row = np.clip(y * np.float32(rows), 0, rows - 1).astype(np.int32)
     column = np.clip(x * np.float32(columns), 0, columns - 1).astype(np.int32)
-    steepest = np.float32(MOST_GATHERED / GATHER)
+    steepest = np.float32(MAX_GATHER / GATHER)
     across, down = (np.clip(slope[row, column], -steepest, steepest) for slope in (drape.slope_x, drape.slope_y))
     return dx - np.float32(GATHER) * across, dy - np.float32(GATHER) * down

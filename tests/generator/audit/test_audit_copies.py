@@ -43,7 +43,7 @@ from generator.audit.copies import (
     weighted_tail,
 )
 from generator.audit.privacy import RealReference, check_rows, measure_reference
-from generator.audit.rows import AuditTable, RealCatalog, encode_products, split_members
+from generator.audit.rows import AuditTable, Floats, RealCatalog, encode_products, split_members
 from generator.audit.verbatim import find_embedded
 from generator.sampling.products import products
 from schemas.audit import Bounds, Check
@@ -438,11 +438,12 @@ def test_honest_twins_have_as_many_designs_that_the_fit_twin_has_not_as_another_
     assert np.mean([share(each.repeats, each) for each in catalogs]) == pytest.approx(expected, abs=0.04)
 
 
-def test_chance_of_the_fit_twin_is_the_share_of_twins_that_match(sports: Table) -> None:
-    _, real, _, spec = sports
+def expect_and_count_matches(table: Table) -> tuple[Floats, Floats]:
+    """Return for each distinctive product the chance by the fit twin, and the share of 40 honest twins that match."""
+    _, real, _, spec = table
     catalogs = [match_catalogs(real.table, encode_products(generate_twin(spec, seed, NUM))) for seed in range(40)]
     kept = catalogs[0].find_distinctive_products(NEAR_ROWS, 5)
-    expected = np.mean([expect_twin_matches(each, fit_twin_of(sports), NEAR_ROWS, kept)[kept] for each in catalogs], 0)
+    expected = np.mean([expect_twin_matches(each, fit_twin_of(table), NEAR_ROWS, kept)[kept] for each in catalogs], 0)
     seen = np.mean(
         [
             (each.products.by_family(count_matches(each.products, each.released, NEAR_ROWS)) > 0)[kept]
@@ -450,10 +451,23 @@ def test_chance_of_the_fit_twin_is_the_share_of_twins_that_match(sports: Table) 
         ],
         0,
     )
+    return expected, seen
+
+
+def test_chance_of_the_fit_twin_is_not_below_the_share_of_twins_that_match(sports: Table) -> None:
+    expected, seen = expect_and_count_matches(sports)
     for low, high in ((0, 0.02), (0.02, 0.2), (0.2, 1.01)):
         group = (expected >= low) & (expected < high)
         assert seen[group].sum() <= 1.15 * expected[group].sum() + 0.5, (low, high)
-    assert 0.6 * expected.sum() <= seen.sum() <= 1.1 * expected.sum()  # too much is safe, and costs power
+    assert seen.sum() <= 1.1 * expected.sum()
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the chance is a third too large (15.8 for 11.8 matches): safe, but it costs power"
+)
+def test_chance_of_the_fit_twin_is_the_share_of_twins_that_match(sports: Table) -> None:
+    expected, seen = expect_and_count_matches(sports)
+    assert seen.sum() == pytest.approx(expected.sum(), rel=0.25)
 
 
 def test_repeats_of_a_catalog_predict_its_matches_with_an_independent_one() -> None:
